@@ -1,0 +1,143 @@
+using System.Collections.Frozen;
+using System.Collections.Immutable;
+using System.Diagnostics.CodeAnalysis;
+using System.Net;
+using Turbo.Server.Logging;
+
+namespace Turbo.Server;
+
+/// <summary>Who may use <c>/v1/*</c> and with whose key (contract section 1, <c>PROXY_AUTH</c>).</summary>
+internal enum ProxyAuth { Session, Passthrough, None }
+
+/// <summary>
+/// The whole configuration, validated and frozen. Its variables, defaults and meanings are the rows of
+/// <see cref="Table"/>; a property says only what a row cannot. Sizes are bytes.
+/// </summary>
+internal sealed partial record AppOptions
+{
+    private AppOptions() { }
+
+    /// <summary>What an empty environment gives; tests and embedders start from it with <c>with</c>.</summary>
+    public static AppOptions Defaults =>
+        TryRead(static _ => null, out AppOptions? options, out string? error) ? options : throw new InvalidOperationException(error);
+
+    public ImmutableArray<ListenAddress> Addresses { get; init; } = [];
+    public UpstreamTarget Upstream { get; init; } = null!;
+
+    /// <summary>Empty when there is none.</summary>
+    public string OpenAiApiKey { get; init; } = "";
+
+    public DbAddress Database { get; init; } = null!;
+
+    /// <summary>Null: cache and events in memory.</summary>
+    public RedisAddress? Redis { get; init; }
+
+    /// <summary>Empty, as <see cref="TlsKeyFile"/> then is too: plain HTTP.</summary>
+    public string TlsCertFile { get; init; } = "";
+
+    public string TlsKeyFile { get; init; } = "";
+    public ProxyAuth ProxyAuth { get; init; }
+
+    /// <summary>One <c>*</c>, or origins in the form a browser sends; empty allows none.</summary>
+    public ImmutableArray<string> CorsOrigins { get; init; } = [];
+
+    /// <summary>See <see cref="IsTrustedProxy"/>.</summary>
+    public ImmutableArray<IPNetwork> TrustedProxies { get; init; } = [];
+
+    public LogFormat LogFormat { get; init; }
+    public LogLevel LogLevel { get; init; }
+    public bool Metrics { get; init; }
+
+    /// <summary>Empty: loopback clients only.</summary>
+    public string MetricsToken { get; init; } = "";
+
+    public long EventBodiesBytes { get; init; }
+
+    /// <summary>Null: keep.</summary>
+    public TimeSpan? EventRetention { get; init; }
+
+    public long EventQueueBytes { get; init; }
+    public int StorageQueue { get; init; }
+    public int BcryptCost { get; init; }
+
+    /// <summary>Failed ones, per username and per client address, in a minute.</summary>
+    public int LoginAttempts { get; init; }
+
+    public int ChatContext { get; init; }
+    public long ChatContextBytes { get; init; }
+
+    /// <summary>Name asked for → name sent upstream, the built-in one included.</summary>
+    public FrozenDictionary<string, string> ModelAliases { get; init; } = FrozenDictionary<string, string>.Empty;
+
+    public TimeSpan ConnectTimeout { get; init; }
+    public TimeSpan FirstByteTimeout { get; init; }
+    public TimeSpan IdleTimeout { get; init; }
+    public int UpstreamMaxConnections { get; init; }
+    public TimeSpan UpstreamIdleTimeout { get; init; }
+    public TimeSpan UpstreamDnsRefresh { get; init; }
+
+    /// <summary>Null: off.</summary>
+    public TimeSpan? SseKeepAlive { get; init; }
+
+    public int MaxConnections { get; init; }
+
+    /// <summary>0: unlimited.</summary>
+    public int MaxRequestsPerConnection { get; init; }
+
+    public int MaxRequestLineBytes { get; init; }
+    public int MaxHeaderBytes { get; init; }
+    public int MaxHeaderFields { get; init; }
+    public long MaxBodyBytes { get; init; }
+    public int MaxTrailerBytes { get; init; }
+    public int MaxChunkExtensionBytes { get; init; }
+    public TimeSpan HeaderTimeout { get; init; }
+    public TimeSpan BodyTimeout { get; init; }
+    public TimeSpan KeepAliveTimeout { get; init; }
+    public TimeSpan WriteTimeout { get; init; }
+    public TimeSpan ShutdownTimeout { get; init; }
+
+    /// <summary>
+    /// Whether <c>X-Forwarded-For</c> counts from this peer. A dual-stack socket reports IPv4 peers as mapped
+    /// addresses; they are looked up as what they are.
+    /// </summary>
+    public bool IsTrustedProxy(IPAddress peer)
+    {
+        if (TrustedProxies.Length == 0) return false;
+        IPAddress address = peer.IsIPv4MappedToIPv6 ? peer.MapToIPv4() : peer;
+        foreach (IPNetwork network in TrustedProxies)
+        {
+            if (network.Contains(address)) return true;
+        }
+        return false;
+    }
+
+    /// <summary>No values: a record prints its members, and some of these are secrets.</summary>
+    public override string ToString() => nameof(AppOptions);
+
+    /// <summary>
+    /// Reads every row's variable; one that is unset or empty has its default. The error is one line: the first bad
+    /// variable in the table's order, its value with secrets masked, and what is accepted.
+    /// </summary>
+    public static bool TryRead(
+        Func<string, string?> environment,
+        [NotNullWhen(true)] out AppOptions? options,
+        [NotNullWhen(false)] out string? error)
+    {
+        options = null;
+        var read = new AppOptions();
+        foreach (OptionRow row in Table)
+        {
+            error = row.Read(environment(row.Name), ref read);
+            if (error is not null) return false;
+        }
+        error = TlsPair.Check(read.TlsCertFile, read.TlsKeyFile);
+        if (error is not null) return false;
+        foreach (OptionRow row in Table)
+        {
+            error = row.NotBuilt(environment(row.Name));
+            if (error is not null) return false;
+        }
+        options = read;
+        return true;
+    }
+}
