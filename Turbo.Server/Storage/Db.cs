@@ -1,0 +1,31 @@
+using Turbo.Server.Storage.Sqlite;
+
+namespace Turbo.Server.Storage;
+
+/// <summary>
+/// An open, migrated database and its stores. Every call answers on the thread pool, never on a storage thread,
+/// and fails with a <see cref="StorageException"/>.
+/// </summary>
+internal abstract class Db : IAsyncDisposable
+{
+    public abstract IUserStore Users { get; }
+    public abstract IGroupStore Groups { get; }
+    public abstract IEventStore Events { get; }
+
+    /// <summary>What was opened, for a log line: never a password.</summary>
+    public abstract string Description { get; }
+
+    /// <summary>Opens and migrates the database at <paramref name="address"/>.</summary>
+    public static Task<Db> OpenAsync(DbAddress address, DbOptions options, TimeProvider time) => address switch
+    {
+        SqliteAddress sqlite => SqliteDb.OpenAsync(sqlite.Path, options, time),
+        _ => Task.FromException<Db>(new StorageException(
+            StorageFailure.Unavailable, $"this version opens SQLite databases only, not {address}")),
+    };
+
+    /// <summary>Completes when the database answers a read and grants the write lock: readiness.</summary>
+    public abstract Task CheckAsync();
+
+    /// <summary>Finishes what is queued, then closes.</summary>
+    public abstract ValueTask DisposeAsync();
+}

@@ -1,0 +1,30 @@
+using Turbo.Server.Model;
+
+namespace Turbo.Server.Storage;
+
+/// <summary>Which events to read: newest first, at most <see cref="Limit"/> (default 1000).</summary>
+internal sealed record EventQuery
+{
+    public string? UserId { get; init; }
+    public DateTime? Since { get; init; }
+
+    /// <summary>Only events before this one: the last of the page before.</summary>
+    public EventRecord? Before { get; init; }
+
+    public int Limit { get; init; } = 1000;
+}
+
+/// <summary>The event rows.</summary>
+internal interface IEventStore
+{
+    /// <summary>Stores all of them or none. The rows are the caller's again when the task completes.</summary>
+    Task InsertAsync(IReadOnlyList<EventRow> rows);
+
+    Task<IReadOnlyList<EventRecord>> QueryAsync(EventQuery query);
+
+    /// <summary>Sums over the events that carry usage, by user and model.</summary>
+    Task<IReadOnlyList<UsageSum>> UsageAsync(DateTime? since);
+
+    /// <summary>Deletes up to <paramref name="limit"/> events older than <paramref name="cutoff"/>; how many went.</summary>
+    Task<int> DeleteOlderThanAsync(DateTime cutoff, int limit);
+}

@@ -1,0 +1,89 @@
+namespace Turbo.Server.Storage.Sqlite;
+
+/// <summary>The SQLite dialect: one writer, a few readers, one file in WAL mode.</summary>
+internal sealed class SqliteDb : Db
+{
+    private readonly string _path;
+    private readonly SqliteWriter _writer;
+    private readonly SqliteReaders _readers;
+
+    private SqliteDb(string path, SqliteWriter writer, SqliteReaders readers, TimeProvider time)
+    {
+        _path = path;
+        _writer = writer;
+        _readers = readers;
+        Users = new SqliteUserStore(writer, readers, time);
+        Groups = new SqliteGroupStore(writer, readers, time);
+        Events = new SqliteEventStore(writer, readers, time);
+    }
+
+    public override IUserStore Users { get; }
+    public override IGroupStore Groups { get; }
+    public override IEventStore Events { get; }
+    public override string Description => $"SQLite {_path}";
+
+    /// <summary>The writer, for what has no store.</summary>
+    internal SqliteWriter Writer => _writer;
+
+    /// <summary>Opens, migrates, and starts the threads; the work is done off the caller's thread.</summary>
+    public static Task<Db> OpenAsync(string path, DbOptions options, TimeProvider time) =>
+        Task.Run<Db>(() => Open(path, options, time));
+
+    public override async Task CheckAsync()
+    {
+        await _readers.ReadAsync(0, static (session, _) =>
+        {
+            using SqliteStatement read = session.Use("SELECT version FROM turbo_migrations LIMIT 1");
+            return read.Step();
+        });
+        // Nothing is written: the transaction takes the lock, which is what is asked, and syncs nothing.
+        await _writer.WriteAsync(0, static (_, _) => true);
+    }
+
+    public override async ValueTask DisposeAsync()
+    {
+        // The writer last: the last connection to close folds the log into the file and removes it.
+        await _readers.StopAsync();
+        await _writer.StopAsync();
+    }
+
+    private static SqliteDb Open(string path, DbOptions options, TimeProvider time)
+    {
+        var opened = new List<SqliteSession>();
+        try
+        {
+            SqliteSession writer = OpenWriter(path, options, time);
+            opened.Add(writer);
+            SqliteMigrations.Apply(writer, time.GetUtcNow().UtcDateTime);
+            for (int i = 0; i < options.Readers; i++)
+                opened.Add(SqliteSession.Open(path, options, readOnly: true));
+            return new SqliteDb(path, new SqliteWriter(writer, options), new SqliteReaders(opened[1..], options), time);
+        }
+        catch
+        {
+            foreach (SqliteSession session in opened)
+                session.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Switching a file to WAL mode does not wait for the busy timeout, so two processes that open a new file
+    /// at once would trip over each other; the switch is tried again until that time has passed.
+    /// </summary>
+    private static SqliteSession OpenWriter(string path, DbOptions options, TimeProvider time)
+    {
+        long started = time.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                return SqliteSession.Open(path, options, readOnly: false);
+            }
+            catch (StorageBusyException) when (time.GetElapsedTime(started) < options.BusyTimeout)
+            {
+                Thread.Yield();
+            }
+        }
+    }
+}

@@ -1,0 +1,120 @@
+using System.Globalization;
+using Turbo.Server.Model;
+
+namespace Turbo.Server.Storage.Sqlite;
+
+internal sealed class SqliteEventStore(SqliteWriter writer, SqliteReaders readers, TimeProvider time) : IEventStore
+{
+    private const string Columns = """
+        id, timestamp, client_ip, endpoint, request, response, status, message, duration, method, params, user_id,
+        model, prompt_tokens, completion_tokens, total_tokens, ttfb
+        """;
+
+    private const string Insert = $"""
+        INSERT INTO events ({Columns}, created_at, updated_at)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?18)
+        """;
+
+    // Text compares as time only among rows in UTC; rows the Go program wrote in another zone are off by some
+    // hours. So the index narrows to the day before the bound and julianday decides.
+    private const string Query = $"""
+        SELECT {Columns} FROM events WHERE deleted_at IS NULL AND (?1 IS NULL OR user_id = ?1)
+        AND timestamp >= coalesce(?3, '') AND (?2 IS NULL OR julianday(timestamp) >= julianday(?2))
+        AND timestamp <= coalesce((SELECT timestamp FROM events WHERE id = ?4), 'a')
+        AND (?4 IS NULL OR (timestamp, id) < (SELECT timestamp, id FROM events WHERE id = ?4))
+        ORDER BY timestamp DESC, id DESC LIMIT ?5
+        """;
+
+    private const string Usage = """
+        SELECT e.user_id, coalesce(u.username, ''), e.model, count(*), total(e.prompt_tokens),
+        total(e.completion_tokens), total(e.total_tokens)
+        FROM events e LEFT JOIN users u ON u.id = e.user_id
+        WHERE e.deleted_at IS NULL AND e.total_tokens IS NOT NULL
+        AND e.timestamp >= coalesce(?2, '') AND (?1 IS NULL OR julianday(e.timestamp) >= julianday(?1))
+        GROUP BY e.user_id, e.model ORDER BY 7 DESC, 1, 3
+        """;
+
+    // A row of another zone may stay some hours longer; none goes early.
+    private const string DeleteOlder = """
+        DELETE FROM events WHERE rowid IN (SELECT rowid FROM events
+        WHERE timestamp < ?1 AND julianday(timestamp) < julianday(?1) LIMIT ?2)
+        """;
+
+    public Task InsertAsync(IReadOnlyList<EventRow> rows) =>
+        writer.WriteAsync((rows, now: time.GetUtcNow().UtcDateTime), static (session, work) =>
+        {
+            using SqliteStatement insert = session.Use(Insert);
+            foreach (EventRow row in work.rows)
+            {
+                Bind(insert, row, work.now);
+                insert.Run();
+                insert.Rewind();
+            }
+            return work.rows.Count;
+        });
+
+    public Task<IReadOnlyList<EventRecord>> QueryAsync(EventQuery query) => readers.ReadAsync(query, static (session, query) =>
+    {
+        using SqliteStatement rows = session.Use(Query).Bind(1, query.UserId).Bind(4, query.Before?.Id).Bind(5, query.Limit);
+        if (query.Since is { } since)
+            rows.Bind(2, since).Bind(3, DayBefore(since));
+        var found = new List<EventRecord>();
+        while (rows.Step())
+            found.Add(Read(rows));
+        return (IReadOnlyList<EventRecord>)found;
+    });
+
+    public Task<IReadOnlyList<UsageSum>> UsageAsync(DateTime? since) => readers.ReadAsync(since, static (session, since) =>
+    {
+        using SqliteStatement rows = session.Use(Usage);
+        if (since is { } bound)
+            rows.Bind(1, bound).Bind(2, DayBefore(bound));
+        var sums = new List<UsageSum>();
+        while (rows.Step())
+            sums.Add(new UsageSum(rows.Text(0), rows.Text(1), rows.Text(2), rows.Int64(3), rows.Int64(4), rows.Int64(5), rows.Int64(6)));
+        return (IReadOnlyList<UsageSum>)sums;
+    });
+
+    public Task<int> DeleteOlderThanAsync(DateTime cutoff, int limit) =>
+        writer.WriteAsync((cutoff, limit), static (session, work) =>
+        {
+            using SqliteStatement delete = session.Use(DeleteOlder).Bind(1, work.cutoff).Bind(2, work.limit);
+            return delete.Run();
+        });
+
+    /// <summary>The date alone: what any form of a time begins with.</summary>
+    private static string DayBefore(DateTime utc) =>
+        (utc.Date == DateTime.MinValue ? utc : utc.AddDays(-1)).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
+
+    private static void Bind(SqliteStatement insert, EventRow row, DateTime now)
+    {
+        Span<byte> id = stackalloc byte[36];
+        row.Id.TryFormat(id, out _);
+        insert.Bind(1, id).Bind(2, row.Timestamp).Bind(3, row.ClientIp.Span).Bind(4, row.Endpoint.Span)
+            .Bind(5, row.Request.Span).Bind(6, row.Response.Span).Bind(7, row.Status).Bind(8, row.Message.Span)
+            .Bind(9, row.Duration).Bind(10, row.Method.Span).Bind(11, row.Params.Span).Bind(12, row.UserId)
+            .Bind(13, row.Model.Span).Bind(14, row.PromptTokens).Bind(15, row.CompletionTokens)
+            .Bind(16, row.TotalTokens).Bind(17, row.Ttfb).Bind(18, now);
+    }
+
+    private static EventRecord Read(SqliteStatement row) => new()
+    {
+        Id = row.Text(0),
+        Timestamp = row.Time(1),
+        ClientIp = row.Text(2),
+        Endpoint = row.Text(3),
+        Request = row.Text(4),
+        Response = row.Text(5),
+        Status = (int)row.Int64(6),
+        Message = row.Text(7),
+        Duration = row.Int64(8),
+        Method = row.Text(9),
+        Params = row.Text(10),
+        UserId = row.Text(11),
+        Model = row.Text(12),
+        PromptTokens = row.Int64OrNull(13),
+        CompletionTokens = row.Int64OrNull(14),
+        TotalTokens = row.Int64OrNull(15),
+        Ttfb = row.Int64OrNull(16),
+    };
+}

@@ -1,0 +1,123 @@
+using Microsoft.Data.Sqlite;
+using SQLitePCL;
+
+namespace Turbo.Server.Storage.Sqlite;
+
+/// <summary>
+/// One connection and its prepared statements; used by one thread at a time. Statements are keyed by their
+/// SQL, which is always a constant.
+/// </summary>
+internal sealed class SqliteSession : IDisposable
+{
+    private readonly SqliteConnection _connection;
+    private readonly sqlite3 _database;
+    private readonly Dictionary<string, SqliteStatement> _statements = new(StringComparer.Ordinal);
+
+    private SqliteSession(SqliteConnection connection)
+    {
+        _connection = connection;
+        _database = connection.Handle!;
+    }
+
+    /// <summary>Opens the file in WAL mode, creating it unless <paramref name="readOnly"/>.</summary>
+    public static SqliteSession Open(string path, DbOptions options, bool readOnly)
+    {
+        var address = new SqliteConnectionStringBuilder
+        {
+            DataSource = path,
+            Mode = readOnly ? SqliteOpenMode.ReadWrite : SqliteOpenMode.ReadWriteCreate,
+            Pooling = false,
+            // The Go program's driver leaves foreign keys unchecked; its rows may rely on that.
+            ForeignKeys = false,
+        };
+        var connection = new SqliteConnection(address.ToString());
+        try
+        {
+            connection.Open();
+            var session = new SqliteSession(connection);
+            session.Configure(options, readOnly);
+            return session;
+        }
+        catch (Exception e)
+        {
+            connection.Dispose();
+            if (e is SqliteException sqlite)
+                throw SqliteErrors.From(sqlite);
+            throw;
+        }
+    }
+
+    public bool InTransaction => raw.sqlite3_get_autocommit(_database) == 0;
+
+    /// <summary>The prepared statement of <paramref name="sql"/>, a constant; `using` gives it back.</summary>
+    public SqliteStatement Use(string sql)
+    {
+        if (!_statements.TryGetValue(sql, out SqliteStatement? statement))
+        {
+            if (raw.sqlite3_prepare_v2(_database, sql, out sqlite3_stmt prepared) != raw.SQLITE_OK)
+                throw Error();
+            _statements[sql] = statement = new SqliteStatement(_database, prepared);
+        }
+        return statement.Begin();
+    }
+
+    /// <summary>Runs a statement without parameters or rows.</summary>
+    public void Execute(string sql)
+    {
+        using SqliteStatement statement = Use(sql);
+        statement.Step();
+    }
+
+    public long LastInsertedId => raw.sqlite3_last_insert_rowid(_database);
+
+    /// <summary>Runs <paramref name="read"/> on one snapshot.</summary>
+    public TResult Snapshot<TState, TResult>(TState state, Func<SqliteSession, TState, TResult> read)
+    {
+        if (InTransaction)
+            return read(this, state);
+        Execute("BEGIN");
+        try
+        {
+            return read(this, state);
+        }
+        finally
+        {
+            // A failed statement may have ended the transaction already.
+            if (InTransaction)
+                Execute("ROLLBACK");
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (SqliteStatement statement in _statements.Values)
+            statement.Close();
+        _statements.Clear();
+        _connection.Dispose();
+    }
+
+    private void Configure(DbOptions options, bool readOnly)
+    {
+        raw.sqlite3_busy_timeout(_database, (int)options.BusyTimeout.TotalMilliseconds);
+        raw.sqlite3_extended_result_codes(_database, 1);
+        if (Scalar("PRAGMA encoding") is not "UTF-8" and var encoding)
+            throw new StorageException(StorageFailure.Failed, $"the database is {encoding}, not UTF-8");
+        if (!readOnly && Scalar("PRAGMA journal_mode=WAL") is not "wal" and var mode)
+            throw new StorageException(StorageFailure.Failed, $"the database stays in journal mode {mode}; WAL is needed");
+        // An acknowledged write survives the loss of power: the log is synced at every commit.
+        Execute("PRAGMA synchronous=FULL");
+        Execute("PRAGMA temp_store=MEMORY");
+        Scalar("PRAGMA journal_size_limit=67108864");
+        if (readOnly)
+            Execute("PRAGMA query_only=ON");
+    }
+
+    private string? Scalar(string sql)
+    {
+        using SqliteStatement statement = Use(sql);
+        return statement.Step() ? statement.Text(0) : null;
+    }
+
+    private StorageException Error() => SqliteErrors.From(
+        raw.sqlite3_extended_errcode(_database), raw.sqlite3_errmsg(_database).utf8_to_string());
+}

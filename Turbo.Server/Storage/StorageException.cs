@@ -1,0 +1,40 @@
+namespace Turbo.Server.Storage;
+
+/// <summary>Why the database could not do what was asked.</summary>
+internal enum StorageFailure
+{
+    /// <summary>Too much queued, or another process holds the lock: try again (503).</summary>
+    Busy,
+
+    /// <summary>No space left for the write.</summary>
+    DiskFull,
+
+    /// <summary>The file is damaged or is no database.</summary>
+    Corrupt,
+
+    /// <summary>The file or its folder cannot be written.</summary>
+    ReadOnly,
+
+    /// <summary>The database cannot be opened or reached.</summary>
+    Unavailable,
+
+    /// <summary>A constraint of the schema refused the row.</summary>
+    Conflict,
+
+    /// <summary>The database was closed.</summary>
+    Closed,
+
+    /// <summary>Anything else; the message says what.</summary>
+    Failed,
+}
+
+/// <summary>A failed read or write. The message names no value that was stored.</summary>
+internal class StorageException(StorageFailure failure, string message, Exception? inner = null)
+    : Exception(message, inner)
+{
+    public StorageFailure Failure { get; } = failure;
+}
+
+/// <summary>The database has too much to do, or another process holds its lock: the client may try again.</summary>
+internal sealed class StorageBusyException(string message, Exception? inner = null)
+    : StorageException(StorageFailure.Busy, message, inner);
