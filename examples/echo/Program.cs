@@ -1,6 +1,98 @@
-namespace Turbo.Examples.Echo;
+using System.Net;
+using System.Runtime.InteropServices;
+using System.Text.Json;
+using Turbo.Net;
 
-internal static class Program
+// A server on Turbo.Net alone: GET /plaintext, GET /json, POST /echo. Listens at ADDRESS (default 127.0.0.1:8081).
+
+SocketTuning.UseInlineCompletions();
+Router routes = new();
+routes.Get("/plaintext"u8, static exchange =>
 {
-    private static int Main() => 0;
+    exchange.Response.Send(200, "text/plain"u8, "Hello, World!"u8);
+    return default;
+});
+routes.Get("/json"u8, static exchange =>
+{
+    JsonReply reply = JsonReply.OfThisThread;
+    reply.Writer.WriteStartObject();
+    reply.Writer.WriteString("message"u8, "Hello, World!"u8);
+    reply.Writer.WriteEndObject();
+    exchange.Response.Send(200, "application/json"u8, reply.Finish());
+    return default;
+});
+routes.Post("/echo"u8, EchoAsync);
+
+string address = Environment.GetEnvironmentVariable("ADDRESS") ?? "127.0.0.1:8081";
+if (!IPEndPoint.TryParse(address.StartsWith(':') ? "[::]" + address : address, out IPEndPoint? endPoint) || endPoint.Port == 0 && !address.EndsWith(":0", StringComparison.Ordinal))
+{
+    Console.Error.WriteLine($"ADDRESS: '{address}' is not :PORT, IP:PORT or [IPv6]:PORT");
+    return 2;
+}
+
+await using TurboServer server = new(new TurboServerOptions { EndPoints = [endPoint] }, routes.HandleAsync);
+server.Start();
+Console.WriteLine($"listening on {server.EndPoints[0]}");
+
+TaskCompletionSource stop = new(TaskCreationOptions.RunContinuationsAsynchronously);
+void Stop(PosixSignalContext signal)
+{
+    signal.Cancel = true;
+    stop.TrySetResult();
+}
+using PosixSignalRegistration term = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+await stop.Task;
+await server.StopAsync(TimeSpan.FromSeconds(30));
+return 0;
+
+// Exactly the request's content, as it comes: same length where it is known, chunked where it is not.
+static async ValueTask EchoAsync(Exchange exchange)
+{
+    exchange.Body.MaxBytes = long.MaxValue;
+    ResponseWriter response = exchange.Response;
+    BodyRead read = await exchange.Body.ReadAsync();
+    if (read.IsRejected) return;
+    response.Start(200);
+    if (exchange.Fields.TryGet(KnownField.ContentType, out ReadOnlySpan<byte> type)) response.Field("Content-Type"u8, type);
+    if (exchange.Body.IsChunked) response.EndHeadChunked();
+    else response.EndHead(exchange.Body.Length ?? 0);
+    while (true)
+    {
+        response.Write(read.Data);
+        if (read.IsEnd) return;
+        if (!await response.FlushAsync()) return;
+        read = await exchange.Body.ReadAsync();
+        if (read.IsRejected) throw new IOException("the request's content ended early");
+    }
+}
+
+/// <summary>A JSON writer and its buffer, made once for a thread.</summary>
+internal sealed class JsonReply
+{
+    [ThreadStatic]
+    private static JsonReply? s_ofThisThread;
+
+    private readonly System.Buffers.ArrayBufferWriter<byte> _buffer = new();
+
+    private JsonReply() => Writer = new Utf8JsonWriter(_buffer);
+
+    public static JsonReply OfThisThread
+    {
+        get
+        {
+            JsonReply reply = s_ofThisThread ??= new JsonReply();
+            reply._buffer.ResetWrittenCount();
+            reply.Writer.Reset();
+            return reply;
+        }
+    }
+
+    public Utf8JsonWriter Writer { get; }
+
+    public ReadOnlySpan<byte> Finish()
+    {
+        Writer.Flush();
+        return _buffer.WrittenSpan;
+    }
 }

@@ -1,0 +1,106 @@
+using System.Text;
+
+namespace Turbo.Net;
+
+/// <summary>Field names the server or relay acts on, recognised once while parsing.</summary>
+public enum KnownField : byte
+{
+    /// <summary>Any other name.</summary>
+    Other,
+    /// <summary>Host</summary>
+    Host,
+    /// <summary>Content-Length</summary>
+    ContentLength,
+    /// <summary>Transfer-Encoding</summary>
+    TransferEncoding,
+    /// <summary>Connection</summary>
+    Connection,
+    /// <summary>Keep-Alive</summary>
+    KeepAlive,
+    /// <summary>Proxy-Connection</summary>
+    ProxyConnection,
+    /// <summary>TE</summary>
+    TE,
+    /// <summary>Trailer</summary>
+    Trailer,
+    /// <summary>Upgrade</summary>
+    Upgrade,
+    /// <summary>Expect</summary>
+    Expect,
+    /// <summary>Authorization</summary>
+    Authorization,
+    /// <summary>Cookie</summary>
+    Cookie,
+    /// <summary>Origin</summary>
+    Origin,
+    /// <summary>Content-Type</summary>
+    ContentType,
+    /// <summary>Content-Encoding</summary>
+    ContentEncoding,
+    /// <summary>Date</summary>
+    Date,
+    /// <summary>If-None-Match</summary>
+    IfNoneMatch,
+    /// <summary>Accept-Encoding</summary>
+    AcceptEncoding,
+    /// <summary>X-Forwarded-For</summary>
+    XForwardedFor,
+    /// <summary>Vary</summary>
+    Vary,
+    /// <summary>Access-Control-Allow-Origin, and the other names that begin with Access-Control-Allow-</summary>
+    AccessControlAllow,
+    /// <summary>Access-Control-Request-Method</summary>
+    AccessControlRequestMethod,
+    /// <summary>Sec-WebSocket-Key</summary>
+    SecWebSocketKey,
+    /// <summary>Sec-WebSocket-Version</summary>
+    SecWebSocketVersion,
+    /// <summary>Sec-WebSocket-Protocol</summary>
+    SecWebSocketProtocol,
+    /// <summary>Sec-WebSocket-Extensions</summary>
+    SecWebSocketExtensions,
+}
+
+internal static class KnownFields
+{
+    /// <summary>Names are case-insensitive (RFC 9110 §5.1): length first, so most names cost one switch.</summary>
+    public static KnownField Classify(ReadOnlySpan<byte> name)
+    {
+        switch (name.Length)
+        {
+            case 2: return Is(name, "te"u8, KnownField.TE);
+            case 4:
+                return (name[0] | 0x20) switch
+                {
+                    'h' => Is(name, "host"u8, KnownField.Host),
+                    'd' => Is(name, "date"u8, KnownField.Date),
+                    'v' => Is(name, "vary"u8, KnownField.Vary),
+                    _ => KnownField.Other,
+                };
+            case 6:
+                return (name[0] | 0x20) switch
+                {
+                    'c' => Is(name, "cookie"u8, KnownField.Cookie),
+                    'o' => Is(name, "origin"u8, KnownField.Origin),
+                    'e' => Is(name, "expect"u8, KnownField.Expect),
+                    _ => KnownField.Other,
+                };
+            case 7: return (name[0] | 0x20) == 'u' ? Is(name, "upgrade"u8, KnownField.Upgrade) : Is(name, "trailer"u8, KnownField.Trailer);
+            case 10: return (name[0] | 0x20) == 'c' ? Is(name, "connection"u8, KnownField.Connection) : Is(name, "keep-alive"u8, KnownField.KeepAlive);
+            case 12: return Is(name, "content-type"u8, KnownField.ContentType);
+            case 13: return (name[0] | 0x20) == 'a' ? Is(name, "authorization"u8, KnownField.Authorization) : Is(name, "if-none-match"u8, KnownField.IfNoneMatch);
+            case 14: return Is(name, "content-length"u8, KnownField.ContentLength);
+            case 15: return (name[0] | 0x20) == 'a' ? Is(name, "accept-encoding"u8, KnownField.AcceptEncoding) : Is(name, "x-forwarded-for"u8, KnownField.XForwardedFor);
+            case 16: return (name[0] | 0x20) == 'c' ? Is(name, "content-encoding"u8, KnownField.ContentEncoding) : Is(name, "proxy-connection"u8, KnownField.ProxyConnection);
+            case 17: return (name[0] | 0x20) == 't' ? Is(name, "transfer-encoding"u8, KnownField.TransferEncoding) : Is(name, "sec-websocket-key"u8, KnownField.SecWebSocketKey);
+            case 21: return Is(name, "sec-websocket-version"u8, KnownField.SecWebSocketVersion);
+            case 22 when (name[0] | 0x20) == 's': return Is(name, "sec-websocket-protocol"u8, KnownField.SecWebSocketProtocol);
+            case 24: return Is(name, "sec-websocket-extensions"u8, KnownField.SecWebSocketExtensions);
+            case 29: return Is(name, "access-control-request-method"u8, KnownField.AccessControlRequestMethod);
+        }
+        return name.Length > 21 && Ascii.EqualsIgnoreCase(name[..21], "access-control-allow-"u8) ? KnownField.AccessControlAllow : KnownField.Other;
+    }
+
+    private static KnownField Is(ReadOnlySpan<byte> name, ReadOnlySpan<byte> lower, KnownField known) =>
+        Ascii.EqualsIgnoreCase(name, lower) ? known : KnownField.Other;
+}

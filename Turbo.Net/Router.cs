@@ -1,0 +1,171 @@
+using System.Text;
+
+namespace Turbo.Net;
+
+/// <summary>What a <see cref="RouteTable{T}"/> found.</summary>
+/// <typeparam name="T">What a route leads to.</typeparam>
+public readonly struct RouteMatch<T>
+{
+    internal RouteMatch(T? target, ReadOnlyMemory<byte> allow, bool isKnownPath)
+    {
+        Target = target;
+        Allow = allow;
+        IsKnownPath = isKnownPath;
+    }
+
+    /// <summary>What the path and method lead to; default when there is no such route.</summary>
+    public T? Target { get; }
+
+    /// <summary>The methods of the path, as the Allow field lists them (RFC 9110 §10.2.1).</summary>
+    public ReadOnlyMemory<byte> Allow { get; }
+
+    /// <summary>Whether some method leads somewhere: then a missing <see cref="Target"/> is 405, else 404.</summary>
+    public bool IsKnownPath { get; }
+}
+
+/// <summary>
+/// Path bytes and method → target. Exact paths are one hash lookup; a path that ends in '*' matches everything below
+/// it, the longest first. Compared as sent: no decoding, no case folding. Built once, then read by all threads.
+/// </summary>
+/// <typeparam name="T">What a route leads to.</typeparam>
+public class RouteTable<T> where T : class
+{
+    private sealed class Entry(byte[] path)
+    {
+        public readonly byte[] Path = path;
+        public readonly T?[] ByMethod = new T?[(int)HttpMethod.Connect + 1];
+        public T? Any;
+        public byte[] Allow = [];
+        public Entry? Next;
+    }
+
+    private readonly List<Entry> _entries = [];
+    private readonly List<Entry> _prefixes = [];
+    private Entry?[] _buckets = new Entry?[16];
+
+    /// <summary>Adds a route for GET, and for HEAD unless that has its own.</summary>
+    public void Get(ReadOnlySpan<byte> path, T target) => Map(HttpMethod.Get, path, target);
+
+    /// <summary>Adds a route for POST.</summary>
+    public void Post(ReadOnlySpan<byte> path, T target) => Map(HttpMethod.Post, path, target);
+
+    /// <summary>Adds a route for any method, those without a name included.</summary>
+    public void Any(ReadOnlySpan<byte> path, T target)
+    {
+        Entry entry = Find(path) ?? Add(path);
+        entry.Any = target;
+        SetAllow(entry);
+    }
+
+    /// <summary>Adds a route. A second one for the same method and path throws.</summary>
+    public void Map(HttpMethod method, ReadOnlySpan<byte> path, T target)
+    {
+        if (path.IsEmpty || path[0] is not ((byte)'/' or (byte)'*')) throw new ArgumentException("a path begins with '/'", nameof(path));
+        Entry entry = Find(path) ?? Add(path);
+        if (entry.ByMethod[(int)method] is not null) throw new ArgumentException($"two routes for {method} {Encoding.ASCII.GetString(path)}");
+        entry.ByMethod[(int)method] = target;
+        SetAllow(entry);
+    }
+
+    /// <summary>Finds the target of a request.</summary>
+    public RouteMatch<T> Match(HttpMethod method, ReadOnlySpan<byte> path)
+    {
+        Entry? entry = Lookup(path);
+        if (entry is null)
+        {
+            foreach (Entry prefix in _prefixes)
+            {
+                if (path.StartsWith(prefix.Path))
+                {
+                    entry = prefix;
+                    break;
+                }
+            }
+            if (entry is null) return default;
+        }
+        T? target = entry.ByMethod[(int)method] ?? entry.Any;
+        if (target is null && method == HttpMethod.Head) target = entry.ByMethod[(int)HttpMethod.Get];
+        return new RouteMatch<T>(target, entry.Allow, true);
+    }
+
+    private static uint Hash(ReadOnlySpan<byte> path)
+    {
+        // Paths here are the program's own, not the client's: a short mix of length and both ends is enough.
+        uint hash = (uint)path.Length;
+        for (int i = 0; i < path.Length; i++) hash = (hash ^ path[i]) * 16777619;
+        return hash;
+    }
+
+    private Entry? Lookup(ReadOnlySpan<byte> path)
+    {
+        for (Entry? entry = _buckets[Hash(path) & (_buckets.Length - 1)]; entry is not null; entry = entry.Next)
+        {
+            if (path.SequenceEqual(entry.Path)) return entry;
+        }
+        return null;
+    }
+
+    private Entry? Find(ReadOnlySpan<byte> path)
+    {
+        if (path[^1] != '*') return Lookup(path);
+        foreach (Entry prefix in _prefixes)
+        {
+            if (path[..^1].SequenceEqual(prefix.Path)) return prefix;
+        }
+        return null;
+    }
+
+    private Entry Add(ReadOnlySpan<byte> path)
+    {
+        if (path[^1] == '*')
+        {
+            Entry prefix = new(path[..^1].ToArray());
+            int at = _prefixes.FindIndex(p => p.Path.Length < prefix.Path.Length);
+            _prefixes.Insert(at < 0 ? _prefixes.Count : at, prefix);
+            return prefix;
+        }
+        Entry entry = new(path.ToArray());
+        _entries.Add(entry);
+        if (_entries.Count * 2 > _buckets.Length) _buckets = new Entry?[_buckets.Length * 2];
+        else Array.Clear(_buckets);
+        foreach (Entry e in _entries)
+        {
+            ref Entry? bucket = ref _buckets[Hash(e.Path) & (_buckets.Length - 1)];
+            e.Next = bucket;
+            bucket = e;
+        }
+        return entry;
+    }
+
+    private static void SetAllow(Entry entry)
+    {
+        List<string> methods = [];
+        for (int i = 1; i < entry.ByMethod.Length; i++)
+        {
+            bool isHeadOfGet = (HttpMethod)i == HttpMethod.Head && entry.ByMethod[(int)HttpMethod.Get] is not null;
+            if (entry.ByMethod[i] is not null || entry.Any is not null || isHeadOfGet) methods.Add(Encoding.ASCII.GetString(HttpMethods.Name((HttpMethod)i)));
+        }
+        entry.Allow = Encoding.ASCII.GetBytes(string.Join(", ", methods));
+    }
+}
+
+/// <summary>Routes straight to handlers; answers 404 and 405 (with Allow) itself, through the server's error writer.</summary>
+public sealed class Router : RouteTable<RequestHandler>
+{
+    /// <summary>The handler to give a <see cref="TurboServer"/>.</summary>
+    public ValueTask HandleAsync(Exchange exchange)
+    {
+        RouteMatch<RequestHandler> match = Match(exchange.Method, exchange.Path);
+        if (match.Target is { } handler) return handler(exchange);
+        if (!match.IsKnownPath)
+        {
+            exchange.Server.Options.WriteError(exchange, 404, "not found");
+            return default;
+        }
+        ResponseWriter response = exchange.Response;
+        response.Start(405);
+        response.Field("Allow"u8, match.Allow.Span);
+        response.EndHead(0);
+        return default;
+    }
+}

@@ -1,0 +1,45 @@
+using System.IO.Pipelines;
+using System.Net;
+
+namespace Turbo.Net.Transport;
+
+/// <summary>A connection as a pair of pipes. Knows no HTTP; the protocol above knows no socket.</summary>
+public abstract class Connection : IDuplexPipe
+{
+    private int _endReason;
+
+    /// <summary>Bytes from the peer. Completes when the peer sends FIN; fails when it resets.</summary>
+    public abstract PipeReader Input { get; }
+
+    /// <summary>Bytes to the peer. A flush that reports IsCompleted means that the peer takes no more.</summary>
+    public abstract PipeWriter Output { get; }
+
+    /// <summary>The peer's address; null in memory.</summary>
+    public abstract IPEndPoint? RemoteEndPoint { get; }
+
+    /// <summary>This side's address; null in memory.</summary>
+    public abstract IPEndPoint? LocalEndPoint { get; }
+
+    /// <summary>Whether the bytes travel in TLS.</summary>
+    public virtual bool IsTls => false;
+
+    /// <summary>Why the connection ended.</summary>
+    public EndReason EndReason => (EndReason)Volatile.Read(ref _endReason);
+
+    /// <summary>Completes when everything given to <see cref="Output"/> was handed to the peer's side, or cannot be.</summary>
+    public abstract Task OutputEnded { get; }
+
+    /// <summary>
+    /// After the peer's FIN: whether it has since refused bytes, that is, was gone and not just done sending.
+    /// </summary>
+    public virtual bool HasPeerReset => false;
+
+    /// <summary>Ends the connection at once with a reset, so that an unfinished message cannot look complete. Thread-safe.</summary>
+    public abstract void Abort(EndReason reason);
+
+    /// <summary>Releases the connection. What was not sent is lost: complete <see cref="Output"/> and await <see cref="OutputEnded"/> first.</summary>
+    public abstract void Close();
+
+    /// <summary>Records why the connection ends, unless a cause is known.</summary>
+    public void SetEndReason(EndReason reason) => Interlocked.CompareExchange(ref _endReason, (int)reason, 0);
+}

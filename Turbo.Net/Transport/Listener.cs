@@ -1,0 +1,73 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace Turbo.Net.Transport;
+
+/// <summary>
+/// Accepts connections on one endpoint. Outlives descriptor exhaustion and connections that died in the backlog:
+/// only <see cref="StopAsync"/> ends it.
+/// </summary>
+internal sealed class Listener(IPEndPoint endPoint, Action<Socket> accepted, Action<SocketException> failed, TimeProvider time)
+{
+    private const int Backlog = 4096;
+
+    // How long to wait after the process ran out of descriptors; connections wait in the backlog meanwhile.
+    private static readonly TimeSpan s_exhaustedPause = TimeSpan.FromMilliseconds(100);
+
+    private readonly CancellationTokenSource _stop = new();
+    private Socket? _socket;
+    private Task _loop = Task.CompletedTask;
+
+    /// <summary>The bound address, its port resolved.</summary>
+    public IPEndPoint EndPoint { get; private set; } = endPoint;
+
+    public void Start()
+    {
+        Socket socket = new(EndPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        try
+        {
+            if (EndPoint.Address.Equals(IPAddress.IPv6Any)) socket.DualMode = true;
+            socket.Bind(EndPoint);
+            socket.Listen(Backlog);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+        EndPoint = (IPEndPoint)socket.LocalEndPoint!;
+        _socket = socket;
+        _loop = Task.Run(() => AcceptAsync(socket));
+    }
+
+    /// <summary>Stops listening; connections in the backlog are refused.</summary>
+    public async Task StopAsync()
+    {
+        await _stop.CancelAsync().ConfigureAwait(false);
+        _socket?.Dispose();
+        await _loop.ConfigureAwait(false);
+    }
+
+    private async Task AcceptAsync(Socket socket)
+    {
+        while (!_stop.IsCancellationRequested)
+        {
+            try
+            {
+                accepted(await socket.AcceptAsync(_stop.Token).ConfigureAwait(false));
+            }
+            catch (SocketException e) when (!_stop.IsCancellationRequested)
+            {
+                failed(e);
+                if (e.SocketErrorCode is SocketError.TooManyOpenSockets or SocketError.NoBufferSpaceAvailable or SocketError.ProcessLimit)
+                {
+                    await Task.Delay(s_exhaustedPause, time, CancellationToken.None).ConfigureAwait(false);
+                }
+            }
+            catch (Exception e) when (_stop.IsCancellationRequested && e is OperationCanceledException or ObjectDisposedException or SocketException)
+            {
+                return;
+            }
+        }
+    }
+}

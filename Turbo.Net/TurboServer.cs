@@ -1,0 +1,146 @@
+using System.Net;
+using System.Net.Sockets;
+using Turbo.Net.Buffers;
+using Turbo.Net.Http1;
+using Turbo.Net.Transport;
+
+namespace Turbo.Net;
+
+/// <summary>
+/// An HTTP/1.1 server: listeners, the table of open connections, and their orderly end.
+/// <code>
+/// TurboServer server = new(new() { EndPoints = [new(IPAddress.Loopback, 8080)] }, exchange =>
+/// {
+///     exchange.Response.Send(200, "text/plain"u8, "Hello, World!"u8);
+///     return default;
+/// });
+/// server.Start();
+/// </code>
+/// </summary>
+public sealed class TurboServer : IAsyncDisposable
+{
+    // Deadlines and the Date line are this exact.
+    private static readonly TimeSpan s_tick = TimeSpan.FromMilliseconds(250);
+
+    private readonly ServerContext _context;
+    private readonly ConnectionTable _connections = new();
+    private readonly List<Listener> _listeners = [];
+    private ITimer? _timer;
+    private int _isStopping;
+
+    /// <param name="options">Endpoints, limits, clock, log.</param>
+    /// <param name="handler">Handles every request; see <see cref="Router"/>.</param>
+    public TurboServer(TurboServerOptions options, RequestHandler handler) => _context = new ServerContext(options, handler);
+
+    /// <summary>The bound addresses, ports resolved; empty before <see cref="Start"/>.</summary>
+    public IReadOnlyList<IPEndPoint> EndPoints => [.. _listeners.Select(static l => l.EndPoint)];
+
+    /// <summary>Connections open now.</summary>
+    public int ConnectionCount => _connections.Count;
+
+    /// <summary>Binds every endpoint and accepts. Throws <see cref="SocketException"/> when one cannot be bound; then none is.</summary>
+    public void Start()
+    {
+        try
+        {
+            foreach (IPEndPoint endPoint in _context.Options.EndPoints)
+            {
+                Listener listener = new(endPoint, Accept, _context.Log.AcceptFailed, _context.Options.TimeProvider);
+                listener.Start();
+                _listeners.Add(listener);
+                _context.Log.Listening(listener.EndPoint);
+            }
+        }
+        catch
+        {
+            foreach (Listener listener in _listeners) _ = listener.StopAsync();
+            _listeners.Clear();
+            throw;
+        }
+        _timer = _context.Options.TimeProvider.CreateTimer(static state => ((TurboServer)state!).Tick(), this, s_tick, s_tick);
+    }
+
+    /// <summary>
+    /// Stops accepting, closes idle connections, lets the exchanges in flight finish for at most
+    /// <paramref name="timeout"/>, then resets what is left. Returns the number of connections it had to reset.
+    /// </summary>
+    public async Task<int> StopAsync(TimeSpan timeout)
+    {
+        if (Interlocked.Exchange(ref _isStopping, 1) != 0) return 0;
+        _context.BeginDrain();
+        foreach (Listener listener in _listeners) await listener.StopAsync().ConfigureAwait(false);
+        _connections.ForEach(static (connection, _) => connection.BeginDrain(), 0L);
+        int aborted = 0;
+        try
+        {
+            await _connections.WhenEmpty().WaitAsync(timeout, _context.Options.TimeProvider).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            aborted = _connections.Count;
+            _connections.ForEach(static (connection, _) => connection.Transport.Abort(EndReason.Draining), 0L);
+            await _connections.WhenEmpty().WaitAsync(TimeSpan.FromSeconds(5)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+        if (_timer is not null) await _timer.DisposeAsync().ConfigureAwait(false);
+        return aborted;
+    }
+
+    /// <summary>Stops at once.</summary>
+    public async ValueTask DisposeAsync() => await StopAsync(TimeSpan.Zero).ConfigureAwait(false);
+
+    /// <summary>Serves a connection that did not come from a listener.</summary>
+    internal Task ServeAsync(Connection transport) => RunAsync(new Http1Connection(_context, transport));
+
+    private void Accept(Socket socket)
+    {
+        if (_connections.Count >= _context.Limits.MaxConnections)
+        {
+            Refuse(socket);
+            return;
+        }
+        SocketTransport transport;
+        try
+        {
+            transport = new SocketTransport(socket, PinnedBlockPool.Shared);
+        }
+        catch (SocketException)
+        {
+            // Gone between accept and here.
+            socket.Dispose();
+            return;
+        }
+        _ = RunAsync(new Http1Connection(_context, transport));
+    }
+
+    private async Task RunAsync(Http1Connection connection)
+    {
+        _connections.Add(connection);
+        // One that was accepted while the drain began sees it here or in its loop.
+        if (_context.IsDraining) connection.BeginDrain();
+        await connection.RunAsync().ConfigureAwait(false);
+        _connections.Remove(connection);
+    }
+
+    private void Refuse(Socket socket)
+    {
+        _context.Log.RequestRejected(socket.RemoteEndPoint as IPEndPoint, RejectReason.TooManyConnections);
+        try
+        {
+            // A fresh socket's buffer takes this at once or the client is not worth waiting for.
+            socket.Blocking = false;
+            socket.Send("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\nConnection: close\r\n\r\n"u8);
+            socket.Shutdown(SocketShutdown.Send);
+        }
+        catch (SocketException)
+        {
+            // The client has gone: nobody is left to tell.
+        }
+        socket.Dispose();
+    }
+
+    private void Tick()
+    {
+        _context.Clock.Update();
+        _connections.ForEach(static (connection, now) => connection.Tick(now), _context.Clock.Now);
+    }
+}
