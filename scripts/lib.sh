@@ -1,0 +1,66 @@
+# Sourced by the scripts beside it.
+
+root=$(cd -P "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
+
+fail() {
+  printf '%s: %s\n' "$(basename "$0")" "$*" >&2
+  exit 1
+}
+
+# Sets $dotnet to an SDK's host.
+find_dotnet() {
+  local candidate
+  for candidate in "${DOTNET_ROOT:-/nowhere}/dotnet" "$(command -v dotnet || true)" "$HOME/.dotnet/dotnet"; do
+    [ -x "$candidate" ] || continue
+    dotnet=$candidate
+    return
+  done
+  fail 'the .NET 10 SDK is needed: https://dotnet.microsoft.com/download'
+}
+
+# Runs the SDK without its greeting, and without build servers: they would outlive the script and hold its output open.
+sdk() {
+  DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_SKIP_FIRST_TIME_EXPERIENCE=1 \
+    MSBUILDDISABLENODEREUSE=1 "$dotnet" "$@" </dev/null
+}
+
+# Every file that goes into a build of the folders.
+sources_of() {
+  (cd "$root" && find "$@" global.json Directory.Build.props Directory.Packages.props \
+    \( -name bin -o -name obj -o -name node_modules \) -prune -o -type f ! -name '*.db*' -print | sort)
+}
+
+# Whether the output stands and its sources are the same files as then, none newer.
+is_built() { # OUTPUT STAMP FOLDER...
+  local output=$1 stamp=$2
+  shift 2
+  [ -f "$output" ] && [ -f "$stamp" ] || return 1
+  local sources
+  sources=$(sources_of "$@")
+  [ "$sources" = "$(cat "$stamp")" ] || return 1
+  [ -z "$(cd "$root" && find $(printf '%s\n' "$sources" | tr '\n' ' ') -newer "$stamp" -print -quit)" ]
+}
+
+# Builds a project in Release unless nothing changed since it was last built here. A build's output is shown only when
+# it fails. Two scripts that start at once build one after the other.
+build() { # PROJECT OUTPUT FOLDER...
+  local project=$1 output=$root/$2
+  shift 2
+  local stamp=$root/$project/obj/built-by-script
+  is_built "$output" "$stamp" "$@" && return
+  mkdir -p "$root/$project/obj"
+  (
+    if command -v flock >/dev/null; then flock 9; fi
+    is_built "$output" "$stamp" "$@" && exit
+    printf 'Building %s ...\n' "$project" >&2
+    log=$(mktemp)
+    trap 'rm -f "$log" "$stamp.new"' EXIT
+    # The stamp's time is the build's start, so that what is edited meanwhile is built next time.
+    sources_of "$@" >"$stamp.new"
+    if ! sdk build "$root/$project" -c Release -v q --disable-build-servers >"$log" 2>&1; then
+      grep -E '(error|warning) [A-Z]+[0-9]+' "$log" | sort -u >&2 || cat "$log" >&2
+      exit 1
+    fi
+    mv "$stamp.new" "$stamp"
+  ) 9>"$root/$project/obj/build.lock" || fail "$project does not build"
+}
