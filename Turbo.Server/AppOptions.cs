@@ -2,6 +2,7 @@ using System.Collections.Frozen;
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using System.Net;
+using Turbo.Net;
 using Turbo.Server.Logging;
 
 namespace Turbo.Server;
@@ -79,21 +80,9 @@ internal sealed partial record AppOptions
     /// <summary>Null: off.</summary>
     public TimeSpan? SseKeepAlive { get; init; }
 
-    public int MaxConnections { get; init; }
+    /// <summary>The server's own bounds; its <see cref="ServerLimits.MaxBodyBytes"/> is that of Turbo's routes, not of <c>/v1</c>.</summary>
+    public ServerLimits Limits { get; init; } = new();
 
-    /// <summary>0: unlimited.</summary>
-    public int MaxRequestsPerConnection { get; init; }
-
-    public int MaxRequestLineBytes { get; init; }
-    public int MaxHeaderBytes { get; init; }
-    public int MaxHeaderFields { get; init; }
-    public long MaxBodyBytes { get; init; }
-    public int MaxTrailerBytes { get; init; }
-    public int MaxChunkExtensionBytes { get; init; }
-    public TimeSpan HeaderTimeout { get; init; }
-    public TimeSpan BodyTimeout { get; init; }
-    public TimeSpan KeepAliveTimeout { get; init; }
-    public TimeSpan WriteTimeout { get; init; }
     public TimeSpan ShutdownTimeout { get; init; }
 
     /// <summary>

@@ -2,6 +2,7 @@ using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
+using Turbo.Net;
 using Turbo.Server;
 using Turbo.Server.Logging;
 
@@ -65,6 +66,29 @@ internal sealed class AppOptionsTests
             Assert.That(options.ModelAliases, Is.EquivalentTo(new Dictionary<string, string> { ["gpt-3"] = "gpt-3.5-turbo" }));
             Assert.That(options.Metrics);
         });
+    }
+
+    [Test]
+    public void The_tables_limits_are_the_servers_own_defaults() =>
+        Assert.That(AppOptions.Defaults.Limits, Is.EqualTo(new ServerLimits { MaxBodyBytes = 1 << 20 }));
+
+    [TestCase("MAX_CONNECTIONS", "7", "MaxConnections = 7")]
+    [TestCase("MAX_REQUEST_LINE", "1K", "MaxRequestLineBytes = 1024")]
+    [TestCase("MAX_HEADER_BYTES", "1K", "MaxHeaderBytes = 1024")]
+    [TestCase("MAX_HEADER_FIELDS", "9", "MaxHeaderFields = 9")]
+    [TestCase("MAX_TRAILER_BYTES", "0", "MaxTrailerBytes = 0")]
+    [TestCase("MAX_CHUNK_EXTENSION_BYTES", "1K", "MaxChunkExtensionBytes = 1024")]
+    [TestCase("MAX_BODY", "2G", null)]
+    [TestCase("MAX_BODY", "1K", "MaxBodyBytes = 1024")]
+    [TestCase("MAX_REQUESTS_PER_CONNECTION", "3", "MaxRequestsPerConnection = 3")]
+    [TestCase("HEADER_TIMEOUT", "250ms", "HeaderTimeout = 00:00:00.2500000")]
+    [TestCase("BODY_TIMEOUT", "1m", "BodyTimeout = 00:01:00")]
+    [TestCase("KEEPALIVE_TIMEOUT", "1h", "KeepAliveTimeout = 01:00:00")]
+    [TestCase("WRITE_TIMEOUT", "2s", "WriteTimeout = 00:00:02")]
+    public void Each_limit_reaches_the_server(string name, string text, string? member)
+    {
+        if (member is null) Assert.That(Error((name, text)), Does.StartWith($"turbo: {name}=\"{text}\": expected "));
+        else Assert.That(Read((name, text)).Limits.ToString(), Does.Contain(" " + member));
     }
 
     [Test]

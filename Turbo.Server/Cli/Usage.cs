@@ -1,0 +1,55 @@
+using System.Reflection;
+using System.Text;
+
+namespace Turbo.Server.Cli;
+
+/// <summary>The texts of `turbo help` and `turbo version`.</summary>
+internal static class Usage
+{
+    private const int Width = 100;
+    private const string Indent = "      ";
+
+    public const string Commands =
+        """
+        usage: turbo [serve [--mock]]     run the server; --mock answers /v1 from a mock upstream started beside it
+               turbo admin COMMAND        look after users, sessions, chats and events; see `turbo admin help`
+               turbo mock [ADDRESS]       run the mock upstream alone, by default at :9090
+               turbo help                 this text and the configuration
+               turbo version
+        """;
+
+    /// <summary>The version, without the build's source revision.</summary>
+    public static string Version { get; } =
+        typeof(Usage).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0.0.0";
+
+    /// <summary>The commands, then every variable with its default and meaning.</summary>
+    public static string Help()
+    {
+        var text = new StringBuilder();
+        text.Append(Commands).Append("\n\n");
+        text.Append("The configuration is the environment. Durations are 500ms, 30s, 5m, 12h, 30d; sizes are bytes, 64K, 10M, 1G.\n");
+        foreach (OptionRow row in AppOptions.Table)
+        {
+            text.Append('\n').Append("  ").Append(row.Name).Append(" (default ").Append(row.DefaultShown).Append(")\n");
+            AppendWrapped(text, row.IsPlanned ? row.Meaning + " [not available yet, or not all of it]" : row.Meaning);
+        }
+        return text.ToString();
+    }
+
+    private static void AppendWrapped(StringBuilder text, string meaning)
+    {
+        int column = 0;
+        foreach (string word in meaning.Replace("`", "", StringComparison.Ordinal).Split(' '))
+        {
+            bool isFirst = column == 0;
+            if (!isFirst && column + 1 + word.Length > Width)
+            {
+                text.Append('\n');
+                isFirst = true;
+            }
+            text.Append(isFirst ? Indent : " ").Append(word);
+            column = isFirst ? Indent.Length + word.Length : column + 1 + word.Length;
+        }
+        text.Append('\n');
+    }
+}
