@@ -19,9 +19,6 @@ internal abstract class OptionRow
 
     public required bool IsSecret { get; init; }
 
-    /// <summary>Some or all values ask for what this version does not have; see <see cref="NotBuilt"/>.</summary>
-    public required bool IsPlanned { get; init; }
-
     public abstract string Accepts { get; }
 
     /// <summary>Puts the value into the options; answers the error line for a malformed one, else null.</summary>

@@ -1,6 +1,21 @@
+using Turbo.Server.Cli;
+
 namespace Turbo.Server;
 
 internal static class Program
 {
-    private static int Main() => 0;
+    private static Task<int> Main(string[] args) => args switch
+    {
+        [] => ServeCommand.RunAsync([]),
+        ["serve", .. var rest] => ServeCommand.RunAsync(rest),
+        ["help" or "--help" or "-h"] => Print(Usage.Help()),
+        ["version" or "--version"] => Print($"turbo {Usage.Version}\n"),
+        [var unknown, ..] => Task.FromResult(Usage.Refuse($"unknown command {unknown}")),
+    };
+
+    private static Task<int> Print(string text)
+    {
+        Console.Out.Write(text);
+        return Task.FromResult(ExitCode.Ok);
+    }
 }

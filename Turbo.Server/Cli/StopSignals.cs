@@ -9,6 +9,7 @@ namespace Turbo.Server.Cli;
 internal sealed class StopSignals : IDisposable
 {
     private readonly CancellationTokenSource _stop = new();
+    private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly PosixSignalRegistration _terminate;
     private readonly PosixSignalRegistration _interrupt;
     private int _received;
@@ -23,8 +24,7 @@ internal sealed class StopSignals : IDisposable
     public CancellationToken Token => _stop.Token;
 
     /// <summary>Completes at the first signal.</summary>
-    public async Task WaitAsync() =>
-        await Task.Delay(Timeout.InfiniteTimeSpan, Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    public Task FirstSignal => _stopped.Task;
 
     public void Dispose()
     {
@@ -38,5 +38,6 @@ internal sealed class StopSignals : IDisposable
         context.Cancel = true;
         if (Interlocked.Increment(ref _received) > 1) Environment.Exit(code);
         _stop.Cancel();
+        _stopped.TrySetResult();
     }
 }

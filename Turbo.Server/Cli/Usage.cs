@@ -1,4 +1,3 @@
-using System.Reflection;
 using System.Text;
 
 namespace Turbo.Server.Cli;
@@ -18,9 +17,7 @@ internal static class Usage
                turbo version
         """;
 
-    /// <summary>The version, without the build's source revision.</summary>
-    public static string Version { get; } =
-        typeof(Usage).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0.0.0";
+    public static string Version { get; } = typeof(Usage).Assembly.GetName().Version!.ToString(fieldCount: 3);
 
     /// <summary>The commands, then every variable with its default and meaning.</summary>
     public static string Help()
@@ -31,9 +28,16 @@ internal static class Usage
         foreach (OptionRow row in AppOptions.Table)
         {
             text.Append('\n').Append("  ").Append(row.Name).Append(" (default ").Append(row.DefaultShown).Append(")\n");
-            AppendWrapped(text, row.IsPlanned ? row.Meaning + " [not available yet, or not all of it]" : row.Meaning);
+            AppendWrapped(text, row.Meaning);
         }
         return text.ToString();
+    }
+
+    /// <summary>What was wrong and how it is right, on stderr; answers the exit code.</summary>
+    public static int Refuse(string reason)
+    {
+        Console.Error.WriteLine($"turbo: {OptionMask.Printable(reason)}\n{Commands}");
+        return ExitCode.Usage;
     }
 
     private static void AppendWrapped(StringBuilder text, string meaning)

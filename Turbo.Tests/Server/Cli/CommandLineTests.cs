@@ -1,0 +1,62 @@
+using Turbo.Server;
+using Turbo.Server.Cli;
+using Turbo.Tests.Support;
+
+namespace Turbo.Tests.Server.Cli;
+
+/// <summary>Contract section 1, from outside: words, streams and exit codes.</summary>
+[TestFixture]
+internal sealed class CommandLineTests
+{
+    private static readonly Dictionary<string, string> s_none = [];
+
+    private static async Task<(int Code, string Out, string Error)> RunAsync(Dictionary<string, string> environment, params string[] args)
+    {
+        using var folder = new TempFolder();
+        using TurboProcess turbo = TurboProcess.Start(folder.Path, environment, args);
+        int code = await turbo.ExitAsync();
+        Assert.That(Directory.EnumerateFileSystemEntries(folder.Path), Is.Empty, "nothing is left behind");
+        return (code, turbo.Out, turbo.Error);
+    }
+
+    [TestCase("help")]
+    [TestCase("--help")]
+    [TestCase("-h")]
+    public async Task Help_prints_the_commands_and_every_variable(string word)
+    {
+        (int code, string text, string error) = await RunAsync(s_none, word);
+        Assert.That((code, error), Is.EqualTo((0, "")));
+        Assert.That(text, Is.EqualTo(Usage.Help()).And.StartWith("usage: turbo ").And.EndWith("\n"));
+        foreach (OptionRow row in AppOptions.Table)
+            Assert.That(text, Does.Contain($"\n  {row.Name} (default {row.DefaultShown})\n      "));
+        Assert.That(text.Split('\n').Max(line => line.Length), Is.LessThanOrEqualTo(112));
+    }
+
+    [TestCase("version")]
+    [TestCase("--version")]
+    public async Task Version(string word) =>
+        Assert.That(await RunAsync(s_none, word), Is.EqualTo((0, $"turbo {Usage.Version}\n", "")));
+
+    [TestCase("unknown command frob", "frob")]
+    [TestCase("unknown command --frob", "--frob", "serve")]
+    [TestCase("unknown command a\\u{a}b", "a\nb")]
+    [TestCase("serve does not know now", "serve", "now")]
+    public async Task An_unknown_word_is_answered_with_the_usage(string reason, params string[] args) =>
+        Assert.That(await RunAsync(s_none, args), Is.EqualTo((2, "", $"turbo: {reason}\n{Usage.Commands}\n")));
+
+    [Test]
+    public async Task A_malformed_variable_stops_the_start_with_one_line()
+    {
+        (int code, string text, string error) = await RunAsync(new() { ["ADDRESS"] = "8080", ["LOG_LEVEL"] = "loud" }, "serve");
+        Assert.That((code, text), Is.EqualTo((2, "")));
+        Assert.That(error, Is.EqualTo(
+            "turbo: ADDRESS=\"8080\": expected :PORT, HOST:PORT or [IPV6]:PORT with a port from 0 to 65535, several separated by commas\n"));
+    }
+
+    [Test]
+    public async Task What_is_not_there_yet_stops_the_start_with_one_line()
+    {
+        Assert.That(await RunAsync(new() { ["DB_ADDRESS"] = "postgres://u:hunter2@127.0.0.1/db" }), Is.EqualTo(
+            (2, "", "turbo: DB_ADDRESS=\"postgres://u:***@127.0.0.1/db\": not available in this version of Turbo\n")));
+    }
+}
