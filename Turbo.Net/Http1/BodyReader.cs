@@ -89,6 +89,9 @@ public sealed class BodyReader
     /// <summary>A gateway passes the expectation on and lets the origin server answer it.</summary>
     internal void LeaveContinueToOrigin() => _continuePending = false;
 
+    /// <summary>Ends a pending read: the response is over before the request is. The connection closes after it.</summary>
+    internal void Cancel() => _exchange.Connection.CancelBody();
+
     internal void Begin(BodyKind kind, long length, bool expectsContinue, long maxBytes)
     {
         _kind = kind == BodyKind.Length && length == 0 ? BodyKind.None : kind;

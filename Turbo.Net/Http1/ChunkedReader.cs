@@ -21,6 +21,8 @@ internal struct ChunkedReader
     private static readonly SearchValues<byte> s_token =
         SearchValues.Create("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"u8);
 
+    private static readonly ServerLimits s_accepted = new() { MaxChunkExtensionBytes = int.MaxValue / 2 };
+
     private State _state;
     private long _left;
     private int _extensionBytes;
@@ -39,8 +41,8 @@ internal struct ChunkedReader
     /// <param name="input">Unread bytes; sliced to what follows.</param>
     /// <param name="data">The content found.</param>
     /// <param name="limits">Bounds of extensions and trailers.</param>
-    /// <param name="trailers">Receives the trailer section; null skips it.</param>
-    public ParseStatus Read(ref ReadOnlySequence<byte> input, out ReadOnlySequence<byte> data, ServerLimits limits, TrailerSection trailers)
+    /// <param name="trailers">Receives the trailer section; null stops before it.</param>
+    public ParseStatus Read(ref ReadOnlySequence<byte> input, out ReadOnlySequence<byte> data, ServerLimits limits, TrailerSection? trailers)
     {
         data = default;
         Span<byte> end = stackalloc byte[2];
@@ -73,6 +75,7 @@ internal struct ChunkedReader
                     break;
 
                 case State.Trailers:
+                    if (trailers is null) return ParseStatus.NeedMore;
                     ParseStatus section = trailers.Read(ref input, limits);
                     if (section == ParseStatus.Rejected) return Refuse(trailers.Reject);
                     if (section == ParseStatus.NeedMore) return section;
@@ -82,6 +85,16 @@ internal struct ChunkedReader
                 default:
                     return ParseStatus.Complete;
             }
+        }
+    }
+
+    /// <summary>As <see cref="Read"/> over bytes that a reader has already accepted: true for each piece of content, false when there is no more.</summary>
+    public bool ReadContent(ref ReadOnlySequence<byte> input, out ReadOnlySequence<byte> data)
+    {
+        while (true)
+        {
+            if (Read(ref input, out data, s_accepted, trailers: null) != ParseStatus.Complete) return false;
+            if (!data.IsEmpty) return true;
         }
     }
 

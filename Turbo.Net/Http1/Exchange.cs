@@ -138,6 +138,9 @@ public sealed class Exchange
         return Connection.Transport;
     }
 
+    /// <summary>Ends the watch: when it completes, no callback runs any more.</summary>
+    internal ValueTask EndWatchAsync() => Connection.EndWatchAsync();
+
     internal void ClientClosed(bool reset) => _clientClosed?.Invoke(_clientClosedState, reset);
 
     internal void Attach(Http1Connection connection)

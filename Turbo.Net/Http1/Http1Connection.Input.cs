@@ -22,16 +22,16 @@ internal sealed partial class Http1Connection
     private long _readDeadline = Never;
     private long _writeDeadline = Never;
 
-    private Task? _watch;
+    private ValueTask _watch;
+    private bool _isWatching;
     private volatile bool _endsWatch;
+    private volatile bool _cancelsBody;
 
     /// <summary>Received and not yet consumed; meaningful while <see cref="HasInput"/>.</summary>
     public ReadOnlySequence<byte> Rest { get; set; }
 
     /// <summary>Whether a read of the input is held, that is, not yet given back by <see cref="ReleaseInput"/>.</summary>
     public bool HasInput => _isHeld;
-
-    private bool IsWatching => _watch is not null;
 
     private bool IsReadDue => server.Clock.Now >= Volatile.Read(ref _readDeadline);
 
@@ -66,22 +66,28 @@ internal sealed partial class Http1Connection
                 return RejectReason.TruncatedBody;
             }
             Hold(result);
-            if (result.IsCanceled && IsReadDue)
-            {
-                ClearReadDeadline();
-                return RejectReason.RequestTimeout;
-            }
+            bool isDue = result.IsCanceled && IsReadDue;
             ClearReadDeadline();
+            if (_cancelsBody) return RejectReason.TruncatedBody;
+            if (isDue) return RejectReason.RequestTimeout;
             if (result.Buffer.Length > had) return RejectReason.None;
             if (result.IsCompleted) return RejectReason.TruncatedBody;
         }
     }
 
+    /// <summary>Ends a read of the body that waits for the client: what is left of it is not wanted.</summary>
+    public void CancelBody()
+    {
+        _cancelsBody = true;
+        _input.CancelPendingRead();
+    }
+
     /// <summary>Starts to watch for the client's close while the handler runs. The request's body has been read.</summary>
     public void BeginWatch()
     {
-        if (_watch is not null) return;
+        if (_isWatching) return;
         _endsWatch = false;
+        _isWatching = true;
         _watch = WatchAsync(_exchange!);
     }
 
@@ -108,7 +114,8 @@ internal sealed partial class Http1Connection
         Rest = result.Buffer;
     }
 
-    private async Task WatchAsync(Exchange exchange)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private async ValueTask WatchAsync(Exchange exchange)
     {
         bool reset;
         try
@@ -133,16 +140,18 @@ internal sealed partial class Http1Connection
         exchange.ClientClosed(reset);
     }
 
-    private async ValueTask EndWatchAsync()
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    public async ValueTask EndWatchAsync()
     {
-        if (_watch is not { } watch) return;
-        if (!watch.IsCompleted)
+        if (!_isWatching) return;
+        if (!_watch.IsCompleted)
         {
             _endsWatch = true;
             _input.CancelPendingRead();
         }
-        await watch.ConfigureAwait(false);
-        _watch = null;
+        await _watch.ConfigureAwait(false);
+        _watch = default;
+        _isWatching = false;
     }
 
     private void SetReadDeadline(TimeSpan timeout) => Volatile.Write(ref _readDeadline, server.Clock.Now + (long)timeout.TotalMilliseconds);

@@ -127,7 +127,7 @@ internal sealed partial class Http1Connection(ServerContext server, Connection t
             {
                 handling = ValueTask.FromException(e);
             }
-            isAlive = handling.IsCompletedSuccessfully && exchange.Body.IsEmpty && !IsWatching && !exchange.IsUpgraded
+            isAlive = handling.IsCompletedSuccessfully && exchange.Body.IsEmpty && !_isWatching && !exchange.IsUpgraded
                 ? EndInline(exchange)
                 : await EndAsync(exchange, handling).ConfigureAwait(false);
             if (isAlive)
@@ -213,6 +213,7 @@ internal sealed partial class Http1Connection(ServerContext server, Connection t
             // An HTTP/1.0 client does not know 100 (RFC 9110 §10.1.1).
             expectsContinue = head.Version == 11;
         }
+        _cancelsBody = false;
         exchange.Body.Begin(kind, length, expectsContinue, server.Limits.MaxBodyBytes);
 
         _requests++;

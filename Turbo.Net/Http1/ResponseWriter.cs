@@ -261,6 +261,17 @@ public sealed class ResponseWriter
         }
     }
 
+    /// <summary>
+    /// Ends a response whose origin broke off, so that it cannot look complete: without the bytes or the last chunk that
+    /// its framing promises, or where the connection's end is the framing, with a reset.
+    /// </summary>
+    internal void Break()
+    {
+        _exchange.IsPersistent = false;
+        if (_state == State.UntilClose) _exchange.Abort();
+        _state = State.Ended;
+    }
+
     internal bool HasEnded => _state == State.Ended;
 
     internal void Attach(PipeWriter output) => _output = output;

@@ -1,0 +1,102 @@
+using Turbo.Net.Http1;
+using Turbo.Net.Transport;
+
+namespace Turbo.Net.Upstream;
+
+/// <summary>
+/// The client's side while the origin works: noticing that it left, and tunnelling when the protocol is switched.
+/// A FIN alone does not say that the client is gone: it may only have finished sending and still wait for the response
+/// (RFC 9112 §9.6). Once the response has begun, a FIN is taken as leaving. Before, an informational response is sent
+/// to find out, since bytes that nobody takes come back as a reset; a client of HTTP/1.0 cannot be asked that way.
+/// </summary>
+internal sealed partial class RelayExchange
+{
+    // Ticks of the pool between two probes: 5 s.
+    private const int ProbeTicks = 20;
+
+    private Connection? _tunnelClient;
+    private long _tunnelActive;
+
+    /// <summary>Called by the pool's tick.</summary>
+    public void Tick()
+    {
+        if (_tunnelClient is { } client)
+        {
+            if (pool.Now - Volatile.Read(ref _tunnelActive) > (long)_options.IdleTimeout.TotalMilliseconds) client.Abort(EndReason.ReadTimeout);
+            return;
+        }
+        if (!_isHalfClosed) return;
+        lock (_probeLock)
+        {
+            if (_isHalfClosed) Probe();
+        }
+    }
+
+    private void WatchClient()
+    {
+        if (!_wantsUpgrade) _exchange.OnClientClosed(static (state, isReset) => ((RelayExchange)state!).ClientClosed(isReset), this);
+    }
+
+    private void ClientClosed(bool isReset)
+    {
+        if (isReset || _exchange.Version != 11 || Volatile.Read(ref _phase) == Responding) CancelUpstream();
+        else _isHalfClosed = true;
+    }
+
+    private void CancelUpstream()
+    {
+        _isClientGone = true;
+        _upstream?.Abort(EndReason.Aborted);
+    }
+
+    private void Probe()
+    {
+        _halfClosedTicks++;
+        if (_exchange.HasClientReset)
+        {
+            CancelUpstream();
+            return;
+        }
+        if (_halfClosedTicks % ProbeTicks != 1 || Interlocked.CompareExchange(ref _phase, Probing, Waiting) != Waiting) return;
+        ValueTask<bool> probe = _exchange.Response.InformationalAsync("HTTP/1.1 102 Processing\r\n\r\n"u8);
+        // Nothing was written yet: a flush that waits means that the client's side takes nothing.
+        bool isTaken = probe.IsCompletedSuccessfully && probe.Result;
+        Volatile.Write(ref _phase, Waiting);
+        if (!isTaken) CancelUpstream();
+    }
+
+    private async ValueTask<RelayResult> TunnelAsync(UpstreamConnection upstream)
+    {
+        if (!_isRequestSent)
+        {
+            pool.Discard(upstream, EndReason.Rejected);
+            return RelayResult.MalformedResponse;
+        }
+        ResponseHead head = upstream.Head;
+        ResponseWriter response = _exchange.Response;
+        response.StartRaw(101, head.StatusAndReason);
+        for (int i = 0; i < head.Fields.Count; i++)
+        {
+            HeaderField field = head.Fields[i];
+            // These two are this hop's as well: it switches too.
+            if (field.Known is KnownField.Connection or KnownField.Upgrade || !HopByHop.Ends(field, head.Fields)) response.RawFields(field.Line);
+        }
+        response.EndHeadNoBody();
+        _observer?.ResponseHead(101, head.Fields);
+        bool isThere = await response.FlushAsync().ConfigureAwait(false);
+        Connection client = _exchange.Upgrade();
+        upstream.Release();
+        if (isThere)
+        {
+            Volatile.Write(ref _tunnelActive, pool.Now);
+            _tunnelClient = client;
+            await Tunnel.RunAsync(client, upstream.Transport, this).ConfigureAwait(false);
+            _tunnelClient = null;
+        }
+        _upstream = null;
+        pool.Discard(upstream, EndReason.Upgraded);
+        return RelayResult.Tunnelled;
+    }
+
+    public void TunnelMoved() => Volatile.Write(ref _tunnelActive, pool.Now);
+}

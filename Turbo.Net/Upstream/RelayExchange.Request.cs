@@ -1,0 +1,260 @@
+using System.Buffers;
+using System.Buffers.Text;
+using System.Runtime.CompilerServices;
+using System.Text;
+using Turbo.Net.Http1;
+using Turbo.Net.Transport;
+
+namespace Turbo.Net.Upstream;
+
+/// <summary>
+/// The request's side: the head rewritten from the received bytes, the content streamed, and both held while they are
+/// small, so that a request whose pooled connection was dead can be sent once more.
+/// </summary>
+internal sealed partial class RelayExchange
+{
+    // Head and content of a request that may be sent again.
+    private const int ReplayBytes = 64 * 1024;
+
+    // Bytes sent without waiting for upstream to take them.
+    private const int FlushBytes = 32 * 1024;
+
+    private static readonly ServerLimits s_bodyLimits = new();
+
+    private byte[] _sent = new byte[2048];
+    private int _sentLength;
+    private int _written;
+    private bool _isTooLarge;
+    private bool _wantsUpgrade;
+    private volatile bool _isRequestSent;
+    private RejectReason _bodyReject;
+    private ValueTask _pump;
+    private bool _hasPump;
+
+    private bool IsRequestSent => _isRequestSent;
+
+    private bool CanReplay => !_isTooLarge && _isRequestSent;
+
+    private void ResetRequest()
+    {
+        _sentLength = 0;
+        _written = 0;
+        _isTooLarge = false;
+        _isRequestSent = false;
+        _bodyReject = RejectReason.None;
+        _pump = default;
+        _hasPump = false;
+        // What one large request needed is not kept for the small ones after it.
+        if (_sent.Length > 16 * 1024) _sent = new byte[2048];
+    }
+
+    private void BuildHead()
+    {
+        RequestHead head = _exchange.Head;
+        HeaderFields fields = head.Fields;
+        Add(head.MethodName);
+        Add(" "u8);
+        AddTarget(head);
+        Add(" HTTP/1.1\r\n"u8);
+        if (!fields.Has(KnownField.Host)) AddField("Host"u8, _rules.Host);
+
+        byte[]? authorization = _rules.AuthorizationLine;
+        ReadOnlySpan<byte> credential = authorization is { Length: > 0 } ? authorization.AsSpan(0, authorization.AsSpan().IndexOf((byte)':')) : default;
+        bool hasAuthorization = false;
+        for (int i = 0; i < fields.Count; i++)
+        {
+            HeaderField field = fields[i];
+            switch (field.Known)
+            {
+                case KnownField.Host:
+                    AddField(field.Name, _rules.Host);
+                    continue;
+                case KnownField.Cookie:
+                    continue;
+                case KnownField.Authorization when authorization is not null:
+                    if (!hasAuthorization) Add(authorization);
+                    hasAuthorization = true;
+                    continue;
+                case KnownField.TransferEncoding:
+                    // Alone and chunked, or it would have been refused: the framing goes on as it is.
+                    Add(field.Line);
+                    continue;
+                case KnownField.Upgrade when _wantsUpgrade:
+                    Add(field.Line);
+                    continue;
+                case KnownField.Connection when _wantsUpgrade:
+                    if (Ascii.EqualsIgnoreCase(field.Value, "upgrade"u8)) Add(field.Line);
+                    else if (HeaderFields.ListHas(field.Value, "upgrade"u8)) AddField(field.Name, "Upgrade"u8);
+                    continue;
+            }
+            if (HopByHop.Ends(field, fields)) continue;
+            if (!credential.IsEmpty && Ascii.EqualsIgnoreCase(field.Name, credential)) continue;
+            Add(field.Line);
+        }
+        if (authorization is not null && !hasAuthorization) Add(authorization);
+        Add("\r\n"u8);
+    }
+
+    // Path and query as sent; an absolute-form target loses its scheme and authority (RFC 9112 §3.2.1).
+    private void AddTarget(RequestHead head)
+    {
+        ReadOnlySpan<byte> target = head.Target[(head.PathStart - head.TargetStart)..];
+        if (head.Form == TargetForm.Asterisk)
+        {
+            Add(target);
+            return;
+        }
+        if (_rules.DropPath.Length > 0 && target.StartsWith(_rules.DropPath)) target = target[_rules.DropPath.Length..];
+        Add(_rules.PathPrefix);
+        if (target.IsEmpty || target[0] != '/')
+        {
+            // An absolute-form target without a path, or one that DropPath emptied.
+            if (_rules.PathPrefix.Length == 0 || target.IsEmpty) Add("/"u8);
+        }
+        Add(target);
+    }
+
+    /// <summary>
+    /// Sends head and content: what of the content is there at once goes with the head, the rest is pumped beside the
+    /// response. False when the content was refused.
+    /// </summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<bool> SendAsync(UpstreamConnection upstream)
+    {
+        if (_isRequestSent)
+        {
+            _written = 0;
+            await FlushRequestAsync(upstream).ConfigureAwait(false);
+            return true;
+        }
+        BodyReader body = _exchange.Body;
+        body.LeaveContinueToOrigin();
+        while (!body.IsEmpty)
+        {
+            ValueTask<BodyRead> read = body.ReadAsync();
+            if (!read.IsCompleted)
+            {
+                await FlushRequestAsync(upstream).ConfigureAwait(false);
+                _hasPump = true;
+                _pump = PumpAsync(read, upstream);
+                return true;
+            }
+            BodyRead piece = await read.ConfigureAwait(false);
+            if (piece.IsRejected)
+            {
+                _bodyReject = piece.Reject;
+                return false;
+            }
+            AddContent(upstream, piece);
+            if (piece.IsEnd) break;
+            if (_isTooLarge || _sentLength - _written >= FlushBytes)
+            {
+                // Upstream may answer and close before it has all: its answer tells.
+                if (!await FlushRequestAsync(upstream).ConfigureAwait(false)) return true;
+            }
+        }
+        _isRequestSent = true;
+        bool isTaken = await FlushRequestAsync(upstream).ConfigureAwait(false);
+        if (isTaken || !CanReplay) WatchClient();
+        return true;
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private async ValueTask PumpAsync(ValueTask<BodyRead> read, UpstreamConnection upstream)
+    {
+        while (true)
+        {
+            BodyRead piece = await read.ConfigureAwait(false);
+            if (piece.IsRejected)
+            {
+                _bodyReject = piece.Reject;
+                upstream.Abort(EndReason.Aborted);
+                return;
+            }
+            AddContent(upstream, piece);
+            if (!await FlushRequestAsync(upstream).ConfigureAwait(false)) return;
+            upstream.ExtendRead(_options.FirstByteTimeout);
+            if (piece.IsEnd)
+            {
+                _isRequestSent = true;
+                WatchClient();
+                return;
+            }
+            read = _exchange.Body.ReadAsync();
+        }
+    }
+
+    private async ValueTask EndPumpAsync()
+    {
+        if (!_hasPump) return;
+        if (!_pump.IsCompleted) _exchange.Body.Cancel();
+        await _pump.ConfigureAwait(false);
+        _hasPump = false;
+    }
+
+    private ValueTask<bool> FlushRequestAsync(UpstreamConnection upstream)
+    {
+        if (_written < _sentLength)
+        {
+            upstream.Output.Write(_sent.AsSpan(_written, _sentLength - _written));
+            _written = _sentLength;
+        }
+        return upstream.FlushAsync(_options.IdleTimeout);
+    }
+
+    private void AddContent(UpstreamConnection upstream, in BodyRead piece)
+    {
+        bool isChunked = _exchange.Body.IsChunked;
+        if (!piece.Data.IsEmpty)
+        {
+            // A chunk is its size line, the data and a CRLF: at most 20 bytes more.
+            if (!_isTooLarge && _sentLength + piece.Data.Length + 20 > ReplayBytes)
+            {
+                upstream.Output.Write(_sent.AsSpan(_written, _sentLength - _written));
+                _written = _sentLength;
+                _isTooLarge = true;
+            }
+            if (isChunked)
+            {
+                Span<byte> size = stackalloc byte[18];
+                Utf8Formatter.TryFormat(piece.Data.Length, size, out int digits, 'x');
+                "\r\n"u8.CopyTo(size[digits..]);
+                Send(upstream, size[..(digits + 2)]);
+            }
+            foreach (ReadOnlyMemory<byte> part in piece.Data)
+            {
+                Send(upstream, part.Span);
+                _observer?.RequestContent(part.Span);
+            }
+            if (isChunked) Send(upstream, "\r\n"u8);
+        }
+        if (!isChunked || !piece.IsEnd) return;
+        Send(upstream, "0\r\n"u8);
+        if (_exchange.Body.Trailers is { } trailers)
+        {
+            for (int i = 0; i < trailers.Count; i++) Send(upstream, trailers[i].Line);
+        }
+        Send(upstream, "\r\n"u8);
+    }
+
+    private void Send(UpstreamConnection upstream, ReadOnlySpan<byte> bytes)
+    {
+        if (_isTooLarge) upstream.Output.Write(bytes);
+        else Add(bytes);
+    }
+
+    private void AddField(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
+    {
+        Add(name);
+        Add(": "u8);
+        Add(value);
+        Add("\r\n"u8);
+    }
+
+    private void Add(ReadOnlySpan<byte> bytes)
+    {
+        if (_sent.Length - _sentLength < bytes.Length) Array.Resize(ref _sent, Math.Max(_sent.Length * 2, _sentLength + bytes.Length));
+        bytes.CopyTo(_sent.AsSpan(_sentLength));
+        _sentLength += bytes.Length;
+    }
+}

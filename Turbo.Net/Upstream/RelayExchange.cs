@@ -1,0 +1,323 @@
+using System.Buffers;
+using System.Net.Sockets;
+using System.Runtime.CompilerServices;
+using System.Security.Authentication;
+using Turbo.Net.Http1;
+using Turbo.Net.Transport;
+
+namespace Turbo.Net.Upstream;
+
+/// <summary>One relayed exchange; reset and reused. The request's side is in RelayExchange.Request.cs.</summary>
+internal sealed partial class RelayExchange(UpstreamPool pool)
+{
+    // Who may write to the client while the origin has not answered: the relay takes it for good, a probe for a moment.
+    private const int Waiting = 0, Probing = 1, Responding = 2;
+
+    private readonly UpstreamOptions _options = pool.Options;
+    private Exchange _exchange = null!;
+    private RelayRules _rules = null!;
+    private IRelayObserver? _observer;
+    private UpstreamConnection? _upstream;
+    private int _phase;
+    private readonly Lock _probeLock = new();
+    private int _halfClosedTicks;
+    private volatile bool _isHalfClosed;
+    private volatile bool _isClientGone;
+
+    public void Begin(Exchange exchange, RelayRules rules, IRelayObserver? observer)
+    {
+        _exchange = exchange;
+        _rules = rules;
+        _observer = observer;
+        _wantsUpgrade = exchange.Fields.Has(KnownField.Upgrade) && exchange.Fields.HasToken(KnownField.Connection, "upgrade"u8);
+    }
+
+    public void Reset()
+    {
+        _exchange = null!;
+        _rules = null!;
+        _observer = null;
+        _upstream = null;
+        _phase = Waiting;
+        _halfClosedTicks = 0;
+        _isHalfClosed = false;
+        _isClientGone = false;
+        ResetRequest();
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public async ValueTask<RelayResult> RunAsync()
+    {
+        // Answers to requests before this one do not wait for the origin.
+        if (_exchange.Response.Unflushed > 0 && !await _exchange.Response.FlushAsync().ConfigureAwait(false)) return RelayResult.ClientGone;
+        BuildHead();
+        RelayResult result = await ExchangeAsync().ConfigureAwait(false);
+        await EndPumpAsync().ConfigureAwait(false);
+        // From here on nobody calls back: what follows resets this object.
+        await _exchange.EndWatchAsync().ConfigureAwait(false);
+        if (_isHalfClosed)
+        {
+            lock (_probeLock) _isHalfClosed = false;
+        }
+        // After a response that ended early the body is left behind, and that is no failure of the request.
+        if (result is RelayResult.Unreachable or RelayResult.MalformedResponse or RelayResult.Timeout && _bodyReject != RejectReason.None) return RelayResult.RequestRejected;
+        return _isClientGone ? RelayResult.ClientGone : result;
+    }
+
+    private async ValueTask<RelayResult> ExchangeAsync()
+    {
+        UpstreamConnection? upstream = pool.TryRent();
+        bool isPooled = upstream is not null;
+        while (true)
+        {
+            if (upstream is null)
+            {
+                try
+                {
+                    upstream = await pool.ConnectAsync().ConfigureAwait(false);
+                }
+                catch (TimeoutException)
+                {
+                    return RelayResult.Timeout;
+                }
+                catch (Exception e) when (e is SocketException or AuthenticationException or IOException)
+                {
+                    return RelayResult.Unreachable;
+                }
+                if (upstream is null) return RelayResult.Overloaded;
+            }
+            _upstream = upstream;
+            upstream.User = this;
+            upstream.Head.Reset();
+            if (_isClientGone)
+            {
+                pool.Discard(upstream, EndReason.Aborted);
+                return RelayResult.ClientGone;
+            }
+
+            RelayResult result = await SendAsync(upstream).ConfigureAwait(false)
+                ? await ReadHeadAsync(upstream).ConfigureAwait(false)
+                : RelayResult.RequestRejected;
+            if (result == RelayResult.Complete) return await RespondAsync(upstream).ConfigureAwait(false);
+
+            bool isDead = result == RelayResult.Unreachable && isPooled && upstream.Head.ParsedTo == 0 && upstream.Rest.IsEmpty;
+            _upstream = null;
+            pool.Discard(upstream, EndReason.Aborted);
+            if (!isDead || !CanReplay || _isClientGone) return result;
+            isPooled = false;
+            upstream = null;
+            pool.CountRetry();
+        }
+    }
+
+    /// <summary>Reads up to the final response head, passing informational ones on (RFC 9110 §15.2). Complete when it is there.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<RelayResult> ReadHeadAsync(UpstreamConnection upstream)
+    {
+        ResponseHead head = upstream.Head;
+        while (true)
+        {
+            UpstreamRead read = await upstream.ReadAsync(upstream.Rest.IsEmpty ? _options.FirstByteTimeout : _options.IdleTimeout).ConfigureAwait(false);
+            if (read == UpstreamRead.Timeout) return RelayResult.Timeout;
+            if (read != UpstreamRead.Data) return head.ParsedTo > 0 ? RelayResult.MalformedResponse : RelayResult.Unreachable;
+            while (true)
+            {
+                ParseStatus status = Parse(upstream, head);
+                if (status == ParseStatus.Rejected) return RelayResult.MalformedResponse;
+                if (status == ParseStatus.NeedMore)
+                {
+                    if (upstream.HasEnded) return RelayResult.MalformedResponse;
+                    break;
+                }
+                if (head.StatusCode >= 200) return RelayResult.Complete;
+                if (head.StatusCode == 101) return _wantsUpgrade ? RelayResult.Complete : RelayResult.MalformedResponse;
+                if (!await InformAsync(head).ConfigureAwait(false))
+                {
+                    _isClientGone = true;
+                    return RelayResult.ClientGone;
+                }
+                head.Reset();
+                if (upstream.Rest.IsEmpty) break;
+            }
+        }
+    }
+
+    private ParseStatus Parse(UpstreamConnection upstream, ResponseHead head)
+    {
+        ReadOnlySequence<byte> rest = upstream.Rest;
+        int length;
+        ParseStatus status;
+        if (rest.IsSingleSegment)
+        {
+            status = Http1Parser.ReadResponseHead(rest.FirstSpan, head, _options.MaxHeaderBytes, _options.MaxHeaderFields, out length);
+            if (status == ParseStatus.Complete) head.Take(rest.FirstSpan[..length]);
+        }
+        else
+        {
+            int gather = (int)Math.Min(rest.Length, _options.MaxHeaderBytes + 1L);
+            byte[] rented = ArrayPool<byte>.Shared.Rent(gather);
+            rest.Slice(0, gather).CopyTo(rented);
+            status = Http1Parser.ReadResponseHead(rented.AsSpan(0, gather), head, _options.MaxHeaderBytes, _options.MaxHeaderFields, out length);
+            if (status == ParseStatus.Complete) head.Take(rented.AsSpan(0, length));
+            ArrayPool<byte>.Shared.Return(rented);
+        }
+        if (status == ParseStatus.Complete) upstream.Rest = rest.Slice(length);
+        return status;
+    }
+
+    private async ValueTask<bool> InformAsync(ResponseHead head)
+    {
+        while (Interlocked.CompareExchange(ref _phase, Probing, Waiting) == Probing) await Task.Yield();
+        bool isThere = await _exchange.Response.InformationalAsync(head.Bytes).ConfigureAwait(false);
+        Volatile.Write(ref _phase, Waiting);
+        return isThere;
+    }
+
+    private async ValueTask<RelayResult> RespondAsync(UpstreamConnection upstream)
+    {
+        ResponseHead head = upstream.Head;
+        if (head.StatusCode == 101) return await TunnelAsync(upstream).ConfigureAwait(false);
+        RejectReason reject = MessageFraming.OfResponse(head, _exchange.Method == HttpMethod.Head, out BodyKind kind, out long length);
+        if (reject != RejectReason.None || (_isClientGone && _exchange.Response.Status == 0))
+        {
+            pool.Discard(upstream, EndReason.Rejected);
+            return RelayResult.MalformedResponse;
+        }
+
+        while (Interlocked.CompareExchange(ref _phase, Responding, Waiting) == Probing) await Task.Yield();
+        WriteHead(head, kind, length);
+        _observer?.ResponseHead(head.StatusCode, head.Fields);
+        upstream.Chunks = default;
+        upstream.ObservedChunks = default;
+        upstream.Trailers.Reset();
+        RelayResult result = await PassBodyAsync(upstream, kind, length).ConfigureAwait(false);
+        _upstream = null;
+        if (result != RelayResult.Complete)
+        {
+            pool.Discard(upstream, EndReason.Aborted);
+            return result;
+        }
+
+        // Only a connection on which both messages ended where their framing says, and nothing follows, is used again.
+        bool isReusable = kind != BodyKind.UntilClose && IsRequestSent && upstream.Rest.IsEmpty && !upstream.HasEnded
+            && (head.Version == 11 ? !head.Fields.HasToken(KnownField.Connection, "close"u8) : head.Fields.HasToken(KnownField.Connection, "keep-alive"u8));
+        upstream.Release();
+        if (isReusable) pool.Return(upstream);
+        else pool.Discard(upstream, IsRequestSent ? EndReason.NotPersistent : EndReason.Aborted);
+        return RelayResult.Complete;
+    }
+
+    private void WriteHead(ResponseHead head, BodyKind kind, long length)
+    {
+        ResponseWriter response = _exchange.Response;
+        HeaderFields fields = head.Fields;
+        response.StartRaw(head.StatusCode, head.StatusAndReason);
+        bool hasCoding = false;
+        for (int i = 0; i < fields.Count; i++)
+        {
+            HeaderField field = fields[i];
+            if (field.Known == KnownField.TransferEncoding && kind == BodyKind.Chunked && _exchange.Version == 11)
+            {
+                // The framing goes on as it is, so its line keeps place and case.
+                hasCoding = true;
+                response.RawFields(field.Line);
+            }
+            else if (!HopByHop.Ends(field, fields))
+            {
+                response.RawFields(field.Line);
+            }
+        }
+        if (!fields.Has(KnownField.AccessControlAllow)) _rules.WriteMissingCors?.Invoke(_exchange, response);
+        switch (kind)
+        {
+            case BodyKind.None:
+                response.EndHeadNoBody();
+                break;
+            case BodyKind.Length:
+                response.EndHeadWithLength(length);
+                break;
+            default:
+                response.EndHeadChunked(hasCoding);
+                break;
+        }
+    }
+
+    /// <summary>Passes the content on, one flush for each read from upstream.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<RelayResult> PassBodyAsync(UpstreamConnection upstream, BodyKind kind, long left)
+    {
+        ResponseWriter response = _exchange.Response;
+        bool isDone = kind == BodyKind.None || (kind == BodyKind.Length && left == 0);
+        while (true)
+        {
+            ReadOnlySequence<byte> rest = upstream.Rest;
+            ReadOnlySequence<byte> observed = rest;
+            while (!isDone && !rest.IsEmpty)
+            {
+                if (!TryTakePiece(upstream, kind, ref left, ref rest, ref isDone)) break;
+            }
+            bool isBroken = upstream.Chunks.Reject != RejectReason.None;
+            if (!isBroken && !isDone && upstream.HasEnded)
+            {
+                isDone = kind == BodyKind.UntilClose;
+                isBroken = !isDone;
+            }
+
+            if (isDone) response.End(upstream.Trailers.Fields);
+            // The last piece is flushed by the connection's loop, with whatever else it has to send.
+            bool isThere = isDone || response.Unflushed == 0 || await response.FlushAsync().ConfigureAwait(false);
+            if (_observer is not null) Observe(upstream, kind, observed, rest);
+            upstream.Rest = rest;
+            if (!isThere || _isClientGone)
+            {
+                _isClientGone = true;
+                response.Break();
+                return RelayResult.ClientGone;
+            }
+            if (isBroken)
+            {
+                response.Break();
+                return RelayResult.Truncated;
+            }
+            if (isDone) return RelayResult.Complete;
+
+            UpstreamRead read = await upstream.ReadAsync(_options.IdleTimeout).ConfigureAwait(false);
+            if (read == UpstreamRead.Data) continue;
+            if (read == UpstreamRead.End && kind == BodyKind.UntilClose) continue;
+            response.Break();
+            return _isClientGone ? RelayResult.ClientGone : RelayResult.Truncated;
+        }
+    }
+
+    private bool TryTakePiece(UpstreamConnection upstream, BodyKind kind, ref long left, ref ReadOnlySequence<byte> rest, ref bool isDone)
+    {
+        if (kind == BodyKind.Chunked)
+        {
+            ParseStatus status = upstream.Chunks.Read(ref rest, out ReadOnlySequence<byte> content, s_bodyLimits, upstream.Trailers);
+            if (status != ParseStatus.Complete) return false;
+            if (!content.IsEmpty) _exchange.Response.Write(content);
+            isDone = upstream.Chunks.IsDone;
+            return true;
+        }
+        ReadOnlySequence<byte> piece = kind == BodyKind.Length && rest.Length > left ? rest.Slice(0, left) : rest;
+        _exchange.Response.Write(piece);
+        if (kind == BodyKind.Length) isDone = (left -= piece.Length) == 0;
+        rest = rest.Slice(piece.End);
+        return true;
+    }
+
+    // Decodes the framing a second time for the observer, after the bytes went out: telling it delays nobody.
+    private void Observe(UpstreamConnection upstream, BodyKind kind, ReadOnlySequence<byte> observed, in ReadOnlySequence<byte> rest)
+    {
+        observed = observed.Slice(0, rest.Start);
+        if (kind != BodyKind.Chunked)
+        {
+            foreach (ReadOnlyMemory<byte> piece in observed) _observer!.ResponseContent(piece.Span);
+            return;
+        }
+        while (!observed.IsEmpty && upstream.ObservedChunks.ReadContent(ref observed, out ReadOnlySequence<byte> content))
+        {
+            foreach (ReadOnlyMemory<byte> piece in content) _observer!.ResponseContent(piece.Span);
+        }
+    }
+}

@@ -1,0 +1,204 @@
+using System.Buffers;
+using System.IO.Pipelines;
+using System.Net.Sockets;
+using System.Runtime.CompilerServices;
+using Turbo.Net.Http1;
+using Turbo.Net.Transport;
+
+namespace Turbo.Net.Upstream;
+
+/// <summary>What a read from upstream came to.</summary>
+internal enum UpstreamRead : byte
+{
+    /// <summary>More bytes are in <see cref="UpstreamConnection.Rest"/>.</summary>
+    Data,
+    /// <summary>FIN, or a reset: nothing more comes.</summary>
+    End,
+    Reset,
+    Timeout,
+}
+
+/// <summary>A connection to the origin server: one exchange at a time, then back to its pool.</summary>
+internal sealed class UpstreamConnection(UpstreamPool pool, Connection transport)
+{
+    private const long Never = long.MaxValue;
+
+    private bool _isHeld;
+    private long _readDeadline = Never;
+    private long _writeDeadline = Never;
+
+    public Connection Transport => transport;
+
+    public PipeWriter Output => transport.Output;
+
+    public ResponseHead Head { get; } = new();
+
+    public ChunkedReader Chunks;
+
+    /// <summary>The same framing once more, for the observer.</summary>
+    public ChunkedReader ObservedChunks;
+
+    public TrailerSection Trailers { get; } = new();
+
+    /// <summary>When it came back to the pool, in the pool's milliseconds.</summary>
+    public long IdleSince { get; set; }
+
+    /// <summary>Where it stands in the pool's list of open connections.</summary>
+    public int TableIndex { get; set; }
+
+    /// <summary>The exchange that uses it; null in the pool.</summary>
+    public RelayExchange? User { get; set; }
+
+    /// <summary>Received and not yet consumed.</summary>
+    public ReadOnlySequence<byte> Rest { get; set; }
+
+    public bool HasEnded { get; private set; }
+
+    /// <summary>
+    /// Whether it can take a request: open and silent. A byte that came unasked for would be read as the answer to
+    /// somebody else's request.
+    /// </summary>
+    public bool IsClean()
+    {
+        try
+        {
+            if (!transport.Input.TryRead(out ReadResult result)) return true;
+            transport.Input.AdvanceTo(result.Buffer.Start, result.Buffer.End);
+            return false;
+        }
+        catch (Exception e) when (IsFault(e))
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Waits for more than <see cref="Rest"/>.</summary>
+    public ValueTask<UpstreamRead> ReadAsync(TimeSpan timeout)
+    {
+        Release(examinedAll: true);
+        ValueTask<ReadResult> read;
+        try
+        {
+            read = transport.Input.ReadAsync();
+            if (read.IsCompletedSuccessfully)
+            {
+                ReadResult result = read.Result;
+                if (!result.IsCanceled) return new ValueTask<UpstreamRead>(Take(result));
+                Hold(result);
+                return ReadSlowAsync(ReadAfterReleaseAsync(), timeout);
+            }
+        }
+        catch (Exception e) when (IsFault(e))
+        {
+            HasEnded = true;
+            return new ValueTask<UpstreamRead>(UpstreamRead.Reset);
+        }
+        return ReadSlowAsync(read, timeout);
+    }
+
+    /// <summary>Gives the held bytes back, those in <see cref="Rest"/> unread.</summary>
+    public void Release(bool examinedAll = false)
+    {
+        if (!_isHeld) return;
+        _isHeld = false;
+        ReadOnlySequence<byte> rest = Rest;
+        Rest = default;
+        transport.Input.AdvanceTo(rest.Start, examinedAll ? rest.End : rest.Start);
+    }
+
+    /// <summary>Sends what was written; false when upstream takes no more.</summary>
+    public ValueTask<bool> FlushAsync(TimeSpan timeout)
+    {
+        ValueTask<FlushResult> flush = transport.Output.FlushAsync();
+        return flush.IsCompletedSuccessfully ? new ValueTask<bool>(!flush.Result.IsCompleted) : AwaitFlushAsync(flush, timeout);
+    }
+
+    /// <summary>Called by the pool's tick.</summary>
+    public void Tick(long now)
+    {
+        User?.Tick();
+        if (now >= Volatile.Read(ref _writeDeadline)) transport.Abort(EndReason.WriteTimeout);
+        else if (now >= Volatile.Read(ref _readDeadline)) transport.Input.CancelPendingRead();
+    }
+
+    public void Abort(EndReason reason) => transport.Abort(reason);
+
+    private ValueTask<ReadResult> ReadAfterReleaseAsync()
+    {
+        Release(examinedAll: true);
+        return transport.Input.ReadAsync();
+    }
+
+    private UpstreamRead Take(in ReadResult result)
+    {
+        Hold(result);
+        HasEnded = result.IsCompleted;
+        return result.IsCompleted && result.Buffer.IsEmpty ? UpstreamRead.End : UpstreamRead.Data;
+    }
+
+    private void Hold(in ReadResult result)
+    {
+        _isHeld = true;
+        Rest = result.Buffer;
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<UpstreamRead> ReadSlowAsync(ValueTask<ReadResult> read, TimeSpan timeout)
+    {
+        Volatile.Write(ref _readDeadline, Due(timeout));
+        try
+        {
+            while (true)
+            {
+                ReadResult result = await read.ConfigureAwait(false);
+                if (!result.IsCanceled)
+                {
+                    return Take(result);
+                }
+                Hold(result);
+                if (pool.Now >= Volatile.Read(ref _readDeadline)) return UpstreamRead.Timeout;
+                read = ReadAfterReleaseAsync();
+            }
+        }
+        catch (Exception e) when (IsFault(e))
+        {
+            HasEnded = true;
+            return UpstreamRead.Reset;
+        }
+        finally
+        {
+            Volatile.Write(ref _readDeadline, Never);
+        }
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<bool> AwaitFlushAsync(ValueTask<FlushResult> flush, TimeSpan timeout)
+    {
+        Volatile.Write(ref _writeDeadline, Due(timeout));
+        try
+        {
+            return !(await flush.ConfigureAwait(false)).IsCompleted;
+        }
+        catch (Exception e) when (IsFault(e))
+        {
+            return false;
+        }
+        finally
+        {
+            Volatile.Write(ref _writeDeadline, Never);
+        }
+    }
+
+    /// <summary>While a read waits: gives it <paramref name="timeout"/> from now, since the request still makes progress.</summary>
+    public void ExtendRead(TimeSpan timeout)
+    {
+        long due = Volatile.Read(ref _readDeadline);
+        // A read that ends meanwhile has set Never, which must stand.
+        if (due != Never) Interlocked.CompareExchange(ref _readDeadline, Due(timeout), due);
+    }
+
+    private long Due(TimeSpan timeout) => pool.Now + (long)timeout.TotalMilliseconds;
+
+    public static bool IsFault(Exception e) =>
+        e is IOException or SocketException or ObjectDisposedException or OperationCanceledException or InvalidOperationException;
+}

@@ -1,0 +1,252 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Security;
+using System.Net.Sockets;
+using System.Security.Authentication;
+using Turbo.Net.Buffers;
+using Turbo.Net.Transport;
+
+namespace Turbo.Net.Upstream;
+
+/// <summary>
+/// Persistent connections to one origin server. Renting and returning take no lock: a few slots are tried in order, so
+/// that the most recently used connections stay busy and the rest age out; what does not fit them waits in a queue.
+/// </summary>
+public sealed class UpstreamPool : IAsyncDisposable
+{
+    private static readonly TimeSpan s_tick = TimeSpan.FromMilliseconds(250);
+
+    private readonly UpstreamConnection?[] _slots = new UpstreamConnection?[32];
+    private readonly ConcurrentQueue<UpstreamConnection> _overflow = new();
+    private readonly Lock _tableLock = new();
+    private readonly List<UpstreamConnection> _open = [];
+    private readonly UpstreamResolver _resolver;
+    private readonly ITimer _timer;
+    private readonly long _start;
+    private int _openCount;
+    private long _retries;
+    private long _now;
+    private bool _isDisposed;
+
+    /// <summary>Makes a pool; connections are opened when requests need them.</summary>
+    public UpstreamPool(UpstreamOptions options)
+    {
+        Options = options;
+        _resolver = new UpstreamResolver(options.Host, options.DnsRefresh, options.TimeProvider);
+        _start = options.TimeProvider.GetTimestamp();
+        _timer = options.TimeProvider.CreateTimer(static state => ((UpstreamPool)state!).Tick(), this, s_tick, s_tick);
+    }
+
+    /// <summary>What the pool was made with.</summary>
+    public UpstreamOptions Options { get; }
+
+    /// <summary>Open connections, busy and idle.</summary>
+    public int OpenCount => Volatile.Read(ref _openCount);
+
+    /// <summary>Requests sent a second time because a pooled connection was found dead.</summary>
+    public long Retries => Volatile.Read(ref _retries);
+
+    /// <summary>Milliseconds since the pool was made, as of the last tick.</summary>
+    internal long Now => Volatile.Read(ref _now);
+
+    /// <summary>An idle connection that is open, silent and current; null when there is none.</summary>
+    internal UpstreamConnection? TryRent()
+    {
+        while (Pop() is { } connection)
+        {
+            if (IsUsable(connection)) return connection;
+            Discard(connection, EndReason.PeerClosed);
+        }
+        return null;
+    }
+
+    /// <summary>Takes back a connection whose exchange ended cleanly.</summary>
+    internal void Return(UpstreamConnection connection)
+    {
+        connection.User = null;
+        connection.IdleSince = Now;
+        Keep(connection);
+    }
+
+    private void Keep(UpstreamConnection connection)
+    {
+        if (Volatile.Read(ref _isDisposed))
+        {
+            Discard(connection, EndReason.Draining);
+            return;
+        }
+        for (int i = 0; i < _slots.Length; i++)
+        {
+            if (_slots[i] is null && Interlocked.CompareExchange(ref _slots[i], connection, null) is null) return;
+        }
+        _overflow.Enqueue(connection);
+    }
+
+    /// <summary>Ends a connection that must not be used again: an idle one politely, a broken exchange with a reset.</summary>
+    internal void Discard(UpstreamConnection connection, EndReason reason)
+    {
+        connection.User = null;
+        if (reason is EndReason.IdleTimeout or EndReason.Draining or EndReason.PeerClosed or EndReason.NotPersistent)
+        {
+            connection.Transport.SetEndReason(reason);
+            connection.Transport.Close();
+        }
+        else
+        {
+            connection.Transport.Abort(reason);
+        }
+        lock (_tableLock)
+        {
+            int at = connection.TableIndex;
+            if (at < 0) return;
+            connection.TableIndex = -1;
+            UpstreamConnection last = _open[^1];
+            _open.RemoveAt(_open.Count - 1);
+            if (!ReferenceEquals(last, connection))
+            {
+                _open[at] = last;
+                last.TableIndex = at;
+            }
+        }
+        Interlocked.Decrement(ref _openCount);
+    }
+
+    internal void CountRetry() => Interlocked.Increment(ref _retries);
+
+    /// <summary>
+    /// Opens a connection, trying each address of the name. Throws <see cref="SocketException"/>,
+    /// <see cref="AuthenticationException"/> or <see cref="TimeoutException"/>; null when the pool is full.
+    /// </summary>
+    internal async Task<UpstreamConnection?> ConnectAsync()
+    {
+        if (Interlocked.Increment(ref _openCount) > Options.MaxConnections)
+        {
+            Interlocked.Decrement(ref _openCount);
+            return null;
+        }
+        try
+        {
+            UpstreamConnection connection = new(this, await OpenAsync().ConfigureAwait(false));
+            lock (_tableLock)
+            {
+                connection.TableIndex = _open.Count;
+                _open.Add(connection);
+            }
+            return connection;
+        }
+        catch
+        {
+            Interlocked.Decrement(ref _openCount);
+            throw;
+        }
+    }
+
+    /// <summary>Closes the idle connections at once and each busy one when its exchange ends.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        Volatile.Write(ref _isDisposed, true);
+        await _timer.DisposeAsync().ConfigureAwait(false);
+        while (Pop() is { } connection) Discard(connection, EndReason.Draining);
+    }
+
+    private async Task<Connection> OpenAsync()
+    {
+        using CancellationTokenSource timeout = new(Options.ConnectTimeout, Options.TimeProvider);
+        try
+        {
+            IPAddress[] addresses = await _resolver.ResolveAsync(timeout.Token).ConfigureAwait(false);
+            SocketException? last = null;
+            foreach (IPAddress address in addresses)
+            {
+                Socket socket = new(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+                try
+                {
+                    await socket.ConnectAsync(new IPEndPoint(address, Options.Port), timeout.Token).ConfigureAwait(false);
+                    return Options.IsTls ? await HandshakeAsync(socket, timeout.Token).ConfigureAwait(false) : new SocketTransport(socket, PinnedBlockPool.Shared);
+                }
+                catch (SocketException e)
+                {
+                    // The next address may answer.
+                    socket.Dispose();
+                    last = e;
+                }
+                catch
+                {
+                    socket.Dispose();
+                    throw;
+                }
+            }
+            throw last!;
+        }
+        catch (OperationCanceledException e) when (timeout.IsCancellationRequested)
+        {
+            throw new TimeoutException("connecting upstream took too long", e);
+        }
+    }
+
+    private async Task<Connection> HandshakeAsync(Socket socket, CancellationToken cancellation)
+    {
+        SslStream stream = new(new NetworkStream(socket, ownsSocket: false));
+        SslClientAuthenticationOptions tls = new()
+        {
+            TargetHost = Options.Host,
+            ApplicationProtocols = [SslApplicationProtocol.Http11],
+        };
+        Options.ConfigureTls?.Invoke(tls);
+        try
+        {
+            await stream.AuthenticateAsClientAsync(tls, cancellation).ConfigureAwait(false);
+        }
+        catch (IOException e)
+        {
+            throw new AuthenticationException("the TLS handshake failed", e);
+        }
+        return new TlsTransport(socket, stream, PinnedBlockPool.Shared);
+    }
+
+    private UpstreamConnection? Pop()
+    {
+        for (int i = 0; i < _slots.Length; i++)
+        {
+            if (_slots[i] is not null && Interlocked.Exchange(ref _slots[i], null) is { } connection) return connection;
+        }
+        return _overflow.TryDequeue(out UpstreamConnection? queued) ? queued : null;
+    }
+
+    private bool IsUsable(UpstreamConnection connection) =>
+        Now - connection.IdleSince < (long)Options.PooledIdleTimeout.TotalMilliseconds
+        && connection.IsClean() && _resolver.IsCurrent(connection.Transport.RemoteEndPoint?.Address);
+
+    private void Tick()
+    {
+        Volatile.Write(ref _now, (long)Options.TimeProvider.GetElapsedTime(_start).TotalMilliseconds);
+        UpstreamConnection[] open;
+        lock (_tableLock)
+        {
+            if (_open.Count == 0) return;
+            open = [.. _open];
+        }
+        foreach (UpstreamConnection connection in open) connection.Tick(Now);
+        EvictIdle();
+    }
+
+    /// <summary>Ends idle connections that are old or dead; each is rented while it is looked at, so nobody else holds it.</summary>
+    private void EvictIdle()
+    {
+        for (int i = 0; i < _slots.Length; i++)
+        {
+            if (_slots[i] is not null && Interlocked.Exchange(ref _slots[i], null) is { } connection) KeepOrDiscard(connection);
+        }
+        for (int i = _overflow.Count; i > 0 && _overflow.TryDequeue(out UpstreamConnection? queued); i--) KeepOrDiscard(queued);
+    }
+
+    private void KeepOrDiscard(UpstreamConnection connection)
+    {
+        if (!IsUsable(connection))
+        {
+            Discard(connection, EndReason.IdleTimeout);
+            return;
+        }
+        Keep(connection);
+    }
+}

@@ -1,0 +1,55 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace Turbo.Net.Upstream;
+
+/// <summary>
+/// The origin's addresses. A name is resolved off the sockets' threads; once known, an old answer serves while a new one
+/// is fetched, so that no request waits for DNS but the first.
+/// </summary>
+internal sealed class UpstreamResolver(string host, TimeSpan refresh, TimeProvider time)
+{
+    private sealed record Answer(IPAddress[] Addresses, long At);
+
+    private Answer? _answer = IPAddress.TryParse(host, out IPAddress? literal) ? new Answer([literal], 0) : null;
+    private readonly bool _isLiteral = IPAddress.TryParse(host, out _);
+    private int _isRefreshing;
+
+    public ValueTask<IPAddress[]> ResolveAsync(CancellationToken cancellation)
+    {
+        if (_isLiteral) return new ValueTask<IPAddress[]>(_answer!.Addresses);
+        if (Volatile.Read(ref _answer) is not { } answer) return new ValueTask<IPAddress[]>(FetchAsync(cancellation));
+        if (time.GetElapsedTime(answer.At) > refresh && Interlocked.Exchange(ref _isRefreshing, 1) == 0) _ = RefreshAsync();
+        return new ValueTask<IPAddress[]>(answer.Addresses);
+    }
+
+    /// <summary>Whether the name still leads to that address; true while nothing is known.</summary>
+    public bool IsCurrent(IPAddress? address) =>
+        _isLiteral || address is null || Volatile.Read(ref _answer) is not { } answer
+        || Array.Exists(answer.Addresses, a => a.Equals(address) || a.MapToIPv6().Equals(address));
+
+    private async Task<IPAddress[]> FetchAsync(CancellationToken cancellation)
+    {
+        IPAddress[] addresses = await Dns.GetHostAddressesAsync(host, cancellation).ConfigureAwait(false);
+        if (addresses.Length == 0) throw new SocketException((int)SocketError.HostNotFound);
+        Volatile.Write(ref _answer, new Answer(addresses, time.GetTimestamp()));
+        return addresses;
+    }
+
+    private async Task RefreshAsync()
+    {
+        try
+        {
+            await FetchAsync(CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (SocketException)
+        {
+            // The resolver is away: the last answer stands, and the next use asks again after the same time.
+            Volatile.Write(ref _answer, _answer! with { At = time.GetTimestamp() });
+        }
+        finally
+        {
+            Volatile.Write(ref _isRefreshing, 0);
+        }
+    }
+}
