@@ -15,6 +15,9 @@ internal sealed class EventRow
     /// <summary>When the request arrived, UTC.</summary>
     public DateTime Timestamp { get; set; }
 
+    /// <summary>When the row was completed, UTC.</summary>
+    public DateTime CreatedAt { get; set; }
+
     public TextBuffer ClientIp { get; } = new();
     public TextBuffer Method { get; } = new();
 
@@ -58,7 +61,7 @@ internal sealed class EventRow
     public void Reset()
     {
         Id = default;
-        Timestamp = default;
+        Timestamp = CreatedAt = default;
         ClientIp.Reset();
         Method.Reset();
         Endpoint.Reset();

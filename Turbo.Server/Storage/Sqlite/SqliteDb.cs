@@ -14,7 +14,7 @@ internal sealed class SqliteDb : Db
         _readers = readers;
         Users = new SqliteUserStore(writer, readers, time);
         Groups = new SqliteGroupStore(writer, readers, time);
-        Events = new SqliteEventStore(writer, readers, time);
+        Events = new SqliteEventStore(writer, readers);
     }
 
     public override IUserStore Users { get; }

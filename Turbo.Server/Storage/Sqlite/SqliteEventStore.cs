@@ -3,7 +3,7 @@ using Turbo.Server.Model;
 
 namespace Turbo.Server.Storage.Sqlite;
 
-internal sealed class SqliteEventStore(SqliteWriter writer, SqliteReaders readers, TimeProvider time) : IEventStore
+internal sealed class SqliteEventStore(SqliteWriter writer, SqliteReaders readers) : IEventStore
 {
     private const string Columns = """
         id, timestamp, client_ip, endpoint, request, response, status, message, duration, method, params, user_id,
@@ -41,16 +41,16 @@ internal sealed class SqliteEventStore(SqliteWriter writer, SqliteReaders reader
         """;
 
     public Task InsertAsync(IReadOnlyList<EventRow> rows) =>
-        writer.WriteAsync((rows, now: time.GetUtcNow().UtcDateTime), static (session, work) =>
+        writer.WriteAsync(rows, static (session, rows) =>
         {
             using SqliteStatement insert = session.Use(Insert);
-            foreach (EventRow row in work.rows)
+            foreach (EventRow row in rows)
             {
-                Bind(insert, row, work.now);
+                Bind(insert, row);
                 insert.Run();
                 insert.Rewind();
             }
-            return work.rows.Count;
+            return rows.Count;
         });
 
     public Task<IReadOnlyList<EventRecord>> QueryAsync(EventQuery query) => readers.ReadAsync(query, static (session, query) =>
@@ -86,7 +86,7 @@ internal sealed class SqliteEventStore(SqliteWriter writer, SqliteReaders reader
     private static string DayBefore(DateTime utc) =>
         (utc.Date == DateTime.MinValue ? utc : utc.AddDays(-1)).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
 
-    private static void Bind(SqliteStatement insert, EventRow row, DateTime now)
+    private static void Bind(SqliteStatement insert, EventRow row)
     {
         Span<byte> id = stackalloc byte[36];
         row.Id.TryFormat(id, out _);
@@ -94,7 +94,7 @@ internal sealed class SqliteEventStore(SqliteWriter writer, SqliteReaders reader
             .Bind(5, row.Request.Span).Bind(6, row.Response.Span).Bind(7, row.Status).Bind(8, row.Message.Span)
             .Bind(9, row.Duration).Bind(10, row.Method.Span).Bind(11, row.Params.Span).Bind(12, row.UserId)
             .Bind(13, row.Model.Span).Bind(14, row.PromptTokens).Bind(15, row.CompletionTokens)
-            .Bind(16, row.TotalTokens).Bind(17, row.Ttfb).Bind(18, now);
+            .Bind(16, row.TotalTokens).Bind(17, row.Ttfb).Bind(18, row.CreatedAt);
     }
 
     private static EventRecord Read(SqliteStatement row) => new()
