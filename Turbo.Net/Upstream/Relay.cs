@@ -60,6 +60,13 @@ public sealed record RelayRules
     /// <summary>What the client's path begins with and the origin's does not.</summary>
     public byte[] DropPath { get; init; } = [];
 
+    /// <summary>
+    /// How long an event stream may be silent before a comment line is sent between two events, so that those who watch
+    /// for idle connections leave it alone; null, the default, adds nothing. Not on a stream with a Content-Length or a
+    /// content coding, where a line cannot be added.
+    /// </summary>
+    public TimeSpan? EventStreamKeepAlive { get; init; }
+
     /// <summary>Called at the end of a response head in which the origin sent no Access-Control-Allow- field.</summary>
     public Action<Exchange, ResponseWriter>? WriteMissingCors { get; init; }
 }

@@ -186,6 +186,7 @@ internal sealed partial class RelayExchange(UpstreamPool pool)
 
         while (Interlocked.CompareExchange(ref _phase, Responding, Waiting) == Probing) await Task.Yield();
         WriteHead(head, kind, length);
+        BeginKeepAlive(head, kind);
         _observer?.ResponseHead(head.StatusCode, head.Fields);
         upstream.Chunks = default;
         upstream.ObservedChunks = default;
@@ -281,7 +282,9 @@ internal sealed partial class RelayExchange(UpstreamPool pool)
             }
             if (isDone) return RelayResult.Complete;
 
-            UpstreamRead read = await upstream.ReadAsync(_options.IdleTimeout).ConfigureAwait(false);
+            UpstreamRead read = _keepAlive > TimeSpan.Zero
+                ? await ReadKeptAliveAsync(upstream).ConfigureAwait(false)
+                : await upstream.ReadAsync(_options.IdleTimeout).ConfigureAwait(false);
             if (read == UpstreamRead.Data) continue;
             if (read == UpstreamRead.End && kind == BodyKind.UntilClose) continue;
             response.Break();
@@ -295,15 +298,21 @@ internal sealed partial class RelayExchange(UpstreamPool pool)
         {
             ParseStatus status = upstream.Chunks.Read(ref rest, out ReadOnlySequence<byte> content, s_bodyLimits, upstream.Trailers);
             if (status != ParseStatus.Complete) return false;
-            if (!content.IsEmpty) _exchange.Response.Write(content);
+            if (!content.IsEmpty) Pass(content);
             isDone = upstream.Chunks.IsDone;
             return true;
         }
         ReadOnlySequence<byte> piece = kind == BodyKind.Length && rest.Length > left ? rest.Slice(0, left) : rest;
-        _exchange.Response.Write(piece);
+        Pass(piece);
         if (kind == BodyKind.Length) isDone = (left -= piece.Length) == 0;
         rest = rest.Slice(piece.End);
         return true;
+    }
+
+    private void Pass(in ReadOnlySequence<byte> content)
+    {
+        _exchange.Response.Write(content);
+        if (_keepAlive > TimeSpan.Zero) NoteTail(content);
     }
 
     // Decodes the framing a second time for the observer, after the bytes went out: telling it delays nobody.

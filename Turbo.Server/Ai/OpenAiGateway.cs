@@ -1,0 +1,58 @@
+using System.Text;
+using Turbo.Net;
+using Turbo.Net.Upstream;
+
+namespace Turbo.Server.Ai;
+
+/// <summary>
+/// The OpenAI API upstream: its origin, whose key goes with a request, and what is rewritten (contract sections 1
+/// and 8).
+/// </summary>
+internal sealed class OpenAiGateway : IAsyncDisposable
+{
+    private readonly UpstreamPool _pool;
+    private readonly Relay _relay;
+    private readonly RelayRules _rules;
+
+    /// <param name="options">Origin, key, PROXY_AUTH and the upstream bounds.</param>
+    /// <param name="time">The clock of deadlines.</param>
+    /// <param name="writeMissingCors">Writes the CORS fields of a reply whose origin sent none.</param>
+    public OpenAiGateway(AppOptions options, TimeProvider time, Action<Exchange, ResponseWriter>? writeMissingCors)
+    {
+        UpstreamTarget target = options.Upstream;
+        _pool = new UpstreamPool(new UpstreamOptions
+        {
+            Host = target.Host,
+            Port = target.Port,
+            IsTls = target.IsTls,
+            ConnectTimeout = options.ConnectTimeout,
+            FirstByteTimeout = options.FirstByteTimeout,
+            IdleTimeout = options.IdleTimeout,
+            PooledIdleTimeout = options.UpstreamIdleTimeout,
+            DnsRefresh = options.UpstreamDnsRefresh,
+            MaxConnections = options.UpstreamMaxConnections,
+            TimeProvider = time,
+        });
+        _relay = new Relay(_pool);
+        _rules = new RelayRules
+        {
+            Host = Encoding.ASCII.GetBytes(target.Authority),
+            PathPrefix = target.PathPrefix.ToArray(),
+            AuthorizationLine = options.ProxyAuth == ProxyAuth.Passthrough ? null : CredentialLine(target, options.OpenAiApiKey),
+            EventStreamKeepAlive = options.SseKeepAlive,
+            WriteMissingCors = writeMissingCors,
+        };
+    }
+
+    /// <summary>Connections to the origin, its retries.</summary>
+    public UpstreamPool Pool => _pool;
+
+    /// <summary>Relays one exchange. The client's own credential for Turbo never travels on, except in passthrough.</summary>
+    public ValueTask<RelayResult> RelayAsync(Exchange exchange, IRelayObserver? observer) => _relay.RunAsync(exchange, _rules, observer);
+
+    public ValueTask DisposeAsync() => _pool.DisposeAsync();
+
+    // Azure takes its key in a field of its own.
+    private static byte[] CredentialLine(UpstreamTarget target, string key) =>
+        key.Length == 0 ? [] : Encoding.ASCII.GetBytes(target.IsAzure ? $"api-key: {key}\r\n" : $"Authorization: Bearer {key}\r\n");
+}

@@ -1,0 +1,233 @@
+using System.Buffers;
+
+namespace Turbo.Server.Ai;
+
+/// <summary>
+/// Finds <c>model</c> and the numbers of <c>usage</c> in a JSON reply as its bytes pass, in constant memory and with
+/// vectorised skips: no reply is held back or held at all. Knows chat and completion replies (<c>prompt_tokens</c>,
+/// <c>completion_tokens</c>, <c>total_tokens</c>) and the Responses API's (<c>input_tokens</c>, <c>output_tokens</c>,
+/// also under <c>response</c> in its last event). It follows the structure only; what is not JSON finds nothing.
+/// </summary>
+internal sealed class UsageScanner
+{
+    private enum Key : byte { None, Model, Response, Usage, Prompt, Completion, Total }
+
+    private const int MaxModelBytes = 128;
+    private const int MaxKeyBytes = 20;
+
+    // Containers deeper than the bits of _objects are followed by count alone: nothing of interest is down there.
+    private const int MaxTrackedDepth = 64;
+
+    private static readonly SearchValues<byte> s_structure = SearchValues.Create("\"{}[]:,"u8);
+    private static readonly SearchValues<byte> s_structureOrDigit = SearchValues.Create("\"{}[]:,0123456789"u8);
+
+    private readonly byte[] _key = new byte[MaxKeyBytes];
+    private readonly byte[] _model = new byte[MaxModelBytes];
+    private int _keyLength;
+    private int _newModelLength;
+    private ulong _objects;
+    private int _depth;
+    private int _responseDepth;
+    private int _usageDepth;
+    private bool _inString;
+    private bool _isEscaped;
+    private bool _expectsKey;
+    private bool _capturesKey;
+    private bool _capturesModel;
+    private bool _inNumber;
+    private long _number;
+    private Key _pending;
+
+    /// <summary>The model that the reply names; empty when it names none.</summary>
+    public ReadOnlySpan<byte> Model => _model.AsSpan(0, ModelLength);
+
+    public int ModelLength { get; private set; }
+
+    public long? PromptTokens { get; private set; }
+
+    public long? CompletionTokens { get; private set; }
+
+    public long? TotalTokens { get; private set; }
+
+    /// <summary>Forgets what was found, for another reply.</summary>
+    public void Reset()
+    {
+        BeginDocument();
+        ModelLength = 0;
+        PromptTokens = CompletionTokens = TotalTokens = null;
+    }
+
+    /// <summary>A new JSON text begins; what was found stays until something newer is.</summary>
+    public void BeginDocument()
+    {
+        _depth = _responseDepth = _usageDepth = 0;
+        _inString = _isEscaped = _expectsKey = _capturesKey = _capturesModel = _inNumber = false;
+        _pending = Key.None;
+    }
+
+    public void Feed(ReadOnlySpan<byte> json)
+    {
+        while (!json.IsEmpty)
+        {
+            if (_inString) json = InString(json);
+            else if (_inNumber) json = InNumber(json);
+            else json = InStructure(json);
+        }
+    }
+
+    private ReadOnlySpan<byte> InString(ReadOnlySpan<byte> json)
+    {
+        if (_isEscaped)
+        {
+            Capture(json[..1]);
+            _isEscaped = false;
+            return json[1..];
+        }
+        int stop = json.IndexOfAny((byte)'"', (byte)'\\');
+        if (stop < 0)
+        {
+            Capture(json);
+            return default;
+        }
+        Capture(json[..stop]);
+        if (json[stop] == '\\')
+        {
+            Capture("\\"u8);
+            _isEscaped = true;
+        }
+        else
+        {
+            EndString();
+        }
+        return json[(stop + 1)..];
+    }
+
+    private ReadOnlySpan<byte> InNumber(ReadOnlySpan<byte> json)
+    {
+        int i = 0;
+        for (; i < json.Length && char.IsAsciiDigit((char)json[i]); i++)
+        {
+            if (_number < long.MaxValue / 100) _number = _number * 10 + (json[i] - '0');
+        }
+        if (i == json.Length) return default;
+        _inNumber = false;
+        switch (_pending)
+        {
+            case Key.Prompt: PromptTokens = _number; break;
+            case Key.Completion: CompletionTokens = _number; break;
+            case Key.Total: TotalTokens = _number; break;
+        }
+        _pending = Key.None;
+        return json[i..];
+    }
+
+    private ReadOnlySpan<byte> InStructure(ReadOnlySpan<byte> json)
+    {
+        int stop = json.IndexOfAny(_pending >= Key.Prompt ? s_structureOrDigit : s_structure);
+        if (stop < 0) return default;
+        byte b = json[stop];
+        switch (b)
+        {
+            case (byte)'"':
+                _inString = true;
+                _capturesKey = _expectsKey && (_depth == 1 || (_depth > 0 && (_depth == _responseDepth || _depth == _usageDepth)));
+                _capturesModel = !_expectsKey && _pending == Key.Model;
+                _keyLength = 0;
+                _newModelLength = 0;
+                break;
+            case (byte)'{':
+                Open(isObject: true);
+                break;
+            case (byte)'[':
+                Open(isObject: false);
+                break;
+            case (byte)'}' or (byte)']':
+                Close();
+                break;
+            case (byte)':':
+                _expectsKey = false;
+                break;
+            case (byte)',':
+                _pending = Key.None;
+                _expectsKey = IsInObject;
+                break;
+            default:
+                _inNumber = true;
+                _number = b - '0';
+                break;
+        }
+        return json[(stop + 1)..];
+    }
+
+    private bool IsInObject => _depth is > 0 and <= MaxTrackedDepth && (_objects >> (_depth - 1) & 1) != 0;
+
+    private void Open(bool isObject)
+    {
+        _depth++;
+        if (_depth <= MaxTrackedDepth)
+        {
+            ulong bit = 1UL << (_depth - 1);
+            _objects = isObject ? _objects | bit : _objects & ~bit;
+        }
+        if (isObject && _pending == Key.Usage) _usageDepth = _depth;
+        else if (isObject && _pending == Key.Response) _responseDepth = _depth;
+        _pending = Key.None;
+        _expectsKey = isObject && _depth <= MaxTrackedDepth;
+    }
+
+    private void Close()
+    {
+        if (_depth == 0) return;
+        if (_depth == _usageDepth) _usageDepth = 0;
+        if (_depth == _responseDepth) _responseDepth = 0;
+        _depth--;
+        _pending = Key.None;
+        _expectsKey = false;
+    }
+
+    private void Capture(ReadOnlySpan<byte> piece)
+    {
+        if (_capturesKey)
+        {
+            // A longer key is none of ours: its length says so.
+            int room = Math.Min(piece.Length, MaxKeyBytes - _keyLength);
+            piece[..room].CopyTo(_key.AsSpan(_keyLength));
+            _keyLength = room < piece.Length ? MaxKeyBytes : _keyLength + room;
+        }
+        else if (_capturesModel)
+        {
+            int room = Math.Min(piece.Length, MaxModelBytes - _newModelLength);
+            piece[..room].CopyTo(_model.AsSpan(_newModelLength));
+            _newModelLength += room;
+        }
+    }
+
+    private void EndString()
+    {
+        _inString = false;
+        if (_capturesModel)
+        {
+            ModelLength = _newModelLength;
+            _capturesModel = false;
+            _pending = Key.None;
+        }
+        else if (_capturesKey)
+        {
+            _capturesKey = false;
+            _pending = Classify(_key.AsSpan(0, _keyLength));
+        }
+    }
+
+    private Key Classify(ReadOnlySpan<byte> key)
+    {
+        if (_depth == _usageDepth)
+        {
+            if (key.SequenceEqual("prompt_tokens"u8) || key.SequenceEqual("input_tokens"u8)) return Key.Prompt;
+            if (key.SequenceEqual("completion_tokens"u8) || key.SequenceEqual("output_tokens"u8)) return Key.Completion;
+            return key.SequenceEqual("total_tokens"u8) ? Key.Total : Key.None;
+        }
+        if (key.SequenceEqual("model"u8)) return Key.Model;
+        if (key.SequenceEqual("usage"u8)) return Key.Usage;
+        return _depth == 1 && key.SequenceEqual("response"u8) ? Key.Response : Key.None;
+    }
+}
