@@ -1,4 +1,5 @@
 using Turbo.Server.Cli;
+using Turbo.Server.Mock;
 
 namespace Turbo.Server;
 
@@ -8,6 +9,7 @@ internal static class Program
     {
         [] => ServeCommand.RunAsync([]),
         ["serve", .. var rest] => ServeCommand.RunAsync(rest),
+        ["mock", .. var rest] => MockCommand.RunAsync(rest),
         ["help" or "--help" or "-h"] => Print(Usage.Help()),
         ["version" or "--version"] => Print($"turbo {Usage.Version}\n"),
         [var unknown, ..] => Task.FromResult(Usage.Refuse($"unknown command {unknown}")),
