@@ -101,30 +101,17 @@ internal struct ChunkedReader
     // chunk-size = 1*HEXDIG. NeedMore consumes nothing, so a split line is simply read again; its length is bounded.
     private ParseStatus ReadSize(ref ReadOnlySequence<byte> input, ServerLimits limits)
     {
-        ReadOnlySpan<byte> first = input.FirstSpan;
-        int lf = first.IndexOf((byte)'\n');
-        if (lf >= 0) return ReadSizeLine(first[..(lf + 1)], ref input, limits);
-        if (input.IsSingleSegment && first.Length <= MaxSizeDigits + 2)
-        {
-            return IsPlausibleStart(first) ? ParseStatus.NeedMore : Refuse(RejectReason.InvalidChunk);
-        }
-
+        // The longest line that may be accepted. Bytes past it are never judged, so that a cut changes no answer.
         int bound = MaxSizeDigits + limits.MaxChunkExtensionBytes - _extensionBytes + 2;
+        ReadOnlySpan<byte> first = input.FirstSpan;
+        if (input.IsSingleSegment || first.Length >= bound || first.Contains((byte)'\n')) return ReadSizeLine(first, bound, ref input, limits);
+
         int length = (int)Math.Min(input.Length, bound);
         byte[] rented = ArrayPool<byte>.Shared.Rent(length);
-        try
-        {
-            Span<byte> copy = rented.AsSpan(0, length);
-            input.Slice(0, length).CopyTo(copy);
-            lf = copy.IndexOf((byte)'\n');
-            if (lf >= 0) return ReadSizeLine(copy[..(lf + 1)], ref input, limits);
-            if (length == bound) return Refuse(RejectReason.ChunkExtensionsTooLarge);
-            return IsPlausibleStart(copy) ? ParseStatus.NeedMore : Refuse(RejectReason.InvalidChunk);
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(rented);
-        }
+        input.Slice(0, length).CopyTo(rented);
+        ParseStatus status = ReadSizeLine(rented.AsSpan(0, length), bound, ref input, limits);
+        ArrayPool<byte>.Shared.Return(rented);
+        return status;
     }
 
     /// <summary>An unfinished line that can no longer become a chunk-size line is refused now, not at a timeout.</summary>
@@ -137,8 +124,16 @@ internal struct ChunkedReader
         return line[digits] is (byte)';' or (byte)' ' or (byte)'\t' || (line[digits] == '\r' && digits + 1 == line.Length);
     }
 
-    private ParseStatus ReadSizeLine(ReadOnlySpan<byte> line, ref ReadOnlySequence<byte> input, ServerLimits limits)
+    private ParseStatus ReadSizeLine(ReadOnlySpan<byte> line, int bound, ref ReadOnlySequence<byte> input, ServerLimits limits)
     {
+        if (line.Length > bound) line = line[..bound];
+        int lf = line.IndexOf((byte)'\n');
+        if (lf < 0)
+        {
+            if (!IsPlausibleStart(line)) return Refuse(RejectReason.InvalidChunk);
+            return line.Length == bound ? Refuse(RejectReason.ChunkExtensionsTooLarge) : ParseStatus.NeedMore;
+        }
+        line = line[..(lf + 1)];
         if (line.Length < 3 || line[^2] != '\r') return Refuse(RejectReason.InvalidChunk);
         ReadOnlySpan<byte> content = line[..^2];
         long size = 0;
@@ -246,13 +241,13 @@ internal sealed class TrailerSection
             input = input.Slice(2);
             return ParseStatus.Complete;
         }
-        int length = (int)Math.Min(input.Length, limits.MaxTrailerBytes + 1L);
+        int length = (int)Math.Min(input.Length, limits.MaxTrailerBytes);
         if (_bytes.Length < length) _bytes = new byte[Math.Max(length, 256)];
         input.Slice(0, length).CopyTo(_bytes);
         Fields.SetBytes(_bytes);
         ParseStatus status = Http1Parser.ReadFields(_bytes.AsSpan(0, length), ref _parsedTo, Fields, limits.MaxHeaderFields, out RejectReason reject);
         if (status == ParseStatus.Rejected) Reject = reject == RejectReason.TooManyFields ? RejectReason.TrailersTooLarge : reject;
-        else if (length > limits.MaxTrailerBytes && (status == ParseStatus.NeedMore || _parsedTo > limits.MaxTrailerBytes))
+        if (status == ParseStatus.NeedMore && length == limits.MaxTrailerBytes)
         {
             Reject = RejectReason.TrailersTooLarge;
             return ParseStatus.Rejected;

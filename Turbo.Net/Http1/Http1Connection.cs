@@ -174,6 +174,7 @@ internal sealed partial class Http1Connection(ServerContext server, Connection t
             if (status == ParseStatus.Complete) head.Take(rented.AsSpan(0, length));
             ArrayPool<byte>.Shared.Return(rented);
         }
+        if (status == ParseStatus.Rejected) head.TakeParsed(rest);
         if (status == ParseStatus.Complete)
         {
             Rest = rest.Slice(length);
@@ -322,6 +323,7 @@ internal sealed partial class Http1Connection(ServerContext server, Connection t
             return;
         }
         _exchange ??= RentExchange();
+        _exchange.Head.TakeParsed(Rest);
         await RejectAsync(RejectReason.RequestTimeout).ConfigureAwait(false);
     }
 

@@ -32,9 +32,12 @@ internal static class Http1Parser
     public static ParseStatus ReadRequestHead(ReadOnlySpan<byte> input, RequestHead head, ServerLimits limits, out int consumed)
     {
         consumed = 0;
+        // Bytes past the limit are never judged, so that the answer does not depend on how many of them came along.
+        if (input.Length > limits.MaxHeaderBytes) input = input[..limits.MaxHeaderBytes];
         if (!head.StartLineParsed)
         {
             ParseStatus line = ReadRequestLine(input, head, limits);
+            if (line == ParseStatus.NeedMore && input.Length == limits.MaxHeaderBytes) return Refuse(head, RejectReason.HeadTooLarge);
             if (line != ParseStatus.Complete) return line;
             head.StartLineParsed = true;
         }
@@ -45,6 +48,7 @@ internal static class Http1Parser
     public static ParseStatus ReadResponseHead(ReadOnlySpan<byte> input, ResponseHead head, int maxBytes, int maxFields, out int consumed)
     {
         consumed = 0;
+        if (input.Length > maxBytes) input = input[..maxBytes];
         if (!head.StartLineParsed)
         {
             ParseStatus line = ReadStatusLine(input, head, maxBytes);
@@ -58,11 +62,7 @@ internal static class Http1Parser
     {
         ParseStatus status = ReadFields(input, ref head.ParsedTo, head.Fields, maxFields, out RejectReason reject);
         if (status == ParseStatus.Rejected) return Refuse(head, reject);
-        if (status == ParseStatus.NeedMore)
-        {
-            return input.Length >= maxBytes ? Refuse(head, RejectReason.HeadTooLarge) : status;
-        }
-        if (head.ParsedTo > maxBytes) return Refuse(head, RejectReason.HeadTooLarge);
+        if (status == ParseStatus.NeedMore) return input.Length == maxBytes ? Refuse(head, RejectReason.HeadTooLarge) : status;
         consumed = head.ParsedTo;
         return ParseStatus.Complete;
     }
@@ -116,11 +116,13 @@ internal static class Http1Parser
     // request-line = method SP request-target SP HTTP-version (RFC 9112 §3)
     private static ParseStatus ReadRequestLine(ReadOnlySpan<byte> input, RequestHead head, ServerLimits limits)
     {
-        ReadOnlySpan<byte> line = input.Length > limits.MaxRequestLineBytes + 2 ? input[..(limits.MaxRequestLineBytes + 2)] : input;
-        bool isCut = line.Length < input.Length || line.Length == limits.MaxRequestLineBytes + 2;
+        bool isCut = input.Length >= limits.MaxRequestLineBytes + 2;
+        ReadOnlySpan<byte> line = isCut ? input[..(limits.MaxRequestLineBytes + 2)] : input;
         int methodLength = line.IndexOfAnyExcept(s_token);
         if (methodLength < 0) return isCut ? Refuse(head, RejectReason.RequestLineTooLong) : ParseStatus.NeedMore;
         if (methodLength == 0 || line[methodLength] != ' ') return Refuse(head, RejectReason.InvalidRequestLine);
+        // Known even where the rest is refused: a refusal that answers HEAD has no content.
+        head.Method = HttpMethods.Classify(line[..methodLength]);
 
         int targetStart = methodLength + 1;
         int targetLength = line[targetStart..].IndexOfAnyExcept(s_target);
@@ -132,20 +134,20 @@ internal static class Http1Parser
             return Refuse(head, line[versionStart - 1] is (byte)'\r' or (byte)'\n' ? RejectReason.InvalidRequestLine : RejectReason.InvalidRequestTarget);
         }
 
+        // Every byte is judged as soon as it is there, and the same way when more has come.
         ReadOnlySpan<byte> version = line[versionStart..];
-        if (version.Length < 10)
+        RejectReason reject;
+        if (version.Length < 8)
         {
-            if (isCut) return Refuse(head, RejectReason.RequestLineTooLong);
-            return version.IndexOf((byte)'\n') >= 0 ? Refuse(head, RejectReason.InvalidRequestLine) : ParseStatus.NeedMore;
+            if (version.Contains((byte)'\n')) return Refuse(head, RejectReason.InvalidRequestLine);
+            return isCut ? Refuse(head, RejectReason.RequestLineTooLong) : ParseStatus.NeedMore;
         }
-        if (!TryReadVersion(version, head, out RejectReason reject)) return Refuse(head, reject);
-        if (version[8] != '\r' || version[9] != '\n')
-        {
-            return Refuse(head, version[8] == '\n' ? RejectReason.InvalidLineEnd : RejectReason.InvalidRequestLine);
-        }
+        if (!TryReadVersion(version, head, out reject)) return Refuse(head, reject);
+        if (version.Length > 8 && version[8] != '\r') return Refuse(head, version[8] == '\n' ? RejectReason.InvalidLineEnd : RejectReason.InvalidRequestLine);
+        if (version.Length > 9 && version[9] != '\n') return Refuse(head, RejectReason.InvalidLineEnd);
+        if (version.Length < 10) return isCut ? Refuse(head, RejectReason.RequestLineTooLong) : ParseStatus.NeedMore;
 
         head.MethodLength = methodLength;
-        head.Method = HttpMethods.Classify(line[..methodLength]);
         head.TargetStart = targetStart;
         head.TargetLength = targetLength;
         if (!TryReadTarget(line.Slice(targetStart, targetLength), head, out reject)) return Refuse(head, reject);
@@ -225,7 +227,7 @@ internal static class Http1Parser
     {
         int stop = input.IndexOfAny(s_valueStop);
         if (stop < 0) return input.Length >= maxBytes ? Refuse(head, RejectReason.HeadTooLarge) : ParseStatus.NeedMore;
-        if (input[stop] != '\r') return Refuse(head, RejectReason.InvalidStatusLine);
+        if (input[stop] != '\r') return Refuse(head, input[stop] == '\n' ? RejectReason.InvalidLineEnd : RejectReason.InvalidStatusLine);
         if (stop + 1 == input.Length) return ParseStatus.NeedMore;
         if (input[stop + 1] != '\n') return Refuse(head, RejectReason.InvalidLineEnd);
         ReadOnlySpan<byte> line = input[..stop];

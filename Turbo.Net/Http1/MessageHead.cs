@@ -1,3 +1,5 @@
+using System.Buffers;
+
 namespace Turbo.Net.Http1;
 
 /// <summary>
@@ -73,6 +75,31 @@ internal sealed class RequestHead : MessageHead
     public ReadOnlySpan<byte> Path => PathLength == 0 ? "/"u8 : Slice(PathStart, PathLength);
 
     public ReadOnlySpan<byte> Query => Slice(QueryStart, QueryLength);
+
+    /// <summary>
+    /// Takes a head that is refused or will not be finished: what was parsed of it can be read, the rest is as if it
+    /// had not come. The bytes of whoever used the object before must not show.
+    /// </summary>
+    public void TakeParsed(in ReadOnlySequence<byte> received)
+    {
+        if (!StartLineParsed) ForgetTarget();
+        ReadOnlySequence<byte> parsed = received.Slice(0, ParsedTo);
+        Take(parsed.IsSingleSegment ? parsed.FirstSpan : parsed.ToArray());
+    }
+
+    public override void Reset()
+    {
+        base.Reset();
+        Method = HttpMethod.Other;
+        ForgetTarget();
+    }
+
+    private void ForgetTarget()
+    {
+        Form = TargetForm.Origin;
+        MethodLength = TargetStart = TargetLength = AuthorityStart = AuthorityLength = 0;
+        PathStart = PathLength = QueryStart = QueryLength = 0;
+    }
 }
 
 internal sealed class ResponseHead : MessageHead

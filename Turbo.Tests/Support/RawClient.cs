@@ -1,0 +1,216 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+
+namespace Turbo.Tests.Support;
+
+/// <summary>A response as its bytes came.</summary>
+/// <param name="Head">Status-line and fields as sent, the empty line included.</param>
+/// <param name="Body">The content, its framing taken off.</param>
+internal sealed record RawResponse(string Head, byte[] Body)
+{
+    public int Status { get; } = int.Parse(Head.AsSpan(9, 3), CultureInfo.InvariantCulture);
+
+    public string StatusLine => Head[..Head.IndexOf("\r\n", StringComparison.Ordinal)];
+
+    public string Text => Encoding.UTF8.GetString(Body);
+
+    /// <summary>The field's only value, or null; a repeated one fails the test.</summary>
+    public string? Field(string name) => Fields(name).SingleOrDefault();
+
+    public string[] Fields(string name) => [.. Head.Split("\r\n").Skip(1)
+        .Where(line => line.StartsWith(name + ":", StringComparison.OrdinalIgnoreCase))
+        .Select(line => line[(name.Length + 1)..].Trim())];
+
+    /// <summary>Head and body without the Date line, for comparison.</summary>
+    public string Undated => string.Join("\r\n", Head.Split("\r\n").Where(static l => !l.StartsWith("Date: ", StringComparison.Ordinal))) + Encoding.Latin1.GetString(Body);
+
+    public override string ToString() => Segmented.Show(Encoding.Latin1.GetBytes(Head)) + Segmented.Show(Body, 200);
+}
+
+/// <summary>How the server ended a connection.</summary>
+internal enum PeerEnd { Fin, Reset }
+
+/// <summary>
+/// A blocking socket that sends literal bytes and reads what really comes back. Every wait is bounded, and every
+/// failure shows the bytes received until then.
+/// </summary>
+internal sealed class RawClient : IDisposable
+{
+    private readonly Socket _socket;
+    private byte[] _buffer = new byte[64 * 1024];
+    private int _start, _end;
+
+    public RawClient(IPEndPoint server, int receiveBufferBytes = 0)
+    {
+        _socket = new Socket(server.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true, ReceiveTimeout = 10_000, SendTimeout = 10_000 };
+        if (receiveBufferBytes > 0) _socket.ReceiveBufferSize = receiveBufferBytes;
+        _socket.Connect(server.Address.Equals(IPAddress.IPv6Any) ? new IPEndPoint(IPAddress.IPv6Loopback, server.Port) : server);
+    }
+
+    public Socket Socket => _socket;
+
+    public RawClient Send(string wire) => Send(Segmented.Bytes(wire));
+
+    public RawClient Send(ReadOnlySpan<byte> wire)
+    {
+        while (!wire.IsEmpty) wire = wire[_socket.Send(wire)..];
+        return this;
+    }
+
+    /// <summary>Sends in two packets.</summary>
+    public RawClient SendCut(byte[] wire, int at) => Send(wire.AsSpan(0, at)).Send(wire.AsSpan(at));
+
+    /// <summary>Sends FIN and goes on receiving.</summary>
+    public RawClient HalfClose()
+    {
+        _socket.Shutdown(SocketShutdown.Send);
+        return this;
+    }
+
+    /// <summary>Sends RST.</summary>
+    public void Reset()
+    {
+        _socket.LingerState = new LingerOption(true, 0);
+        _socket.Close();
+    }
+
+    /// <summary>Sends a request and reads its response.</summary>
+    public RawResponse Exchange(string wire, bool isHead = false) => Send(wire).Read(isHead);
+
+    /// <summary>Reads one response, informational ones included.</summary>
+    /// <param name="isHead">Whether it answers HEAD.</param>
+    public RawResponse Read(bool isHead = false)
+    {
+        string head = ReadHead();
+        RawResponse response = new(head, []);
+        if (isHead || response.Status is < 200 or 204 or 304) return response;
+        if (response.Field("Transfer-Encoding") is { } coding)
+        {
+            if (coding != "chunked" || response.Field("Content-Length") is not null) throw Failure($"framing of {head}");
+            return response with { Body = ReadChunks() };
+        }
+        if (response.Field("Content-Length") is { } length) return response with { Body = Take(int.Parse(length, CultureInfo.InvariantCulture)) };
+        PeerEnd end = ReadToEnd(out byte[] rest);
+        return end == PeerEnd.Fin ? response with { Body = rest } : throw Failure("reset within a body that only FIN may end");
+    }
+
+    public string ReadHead()
+    {
+        while (true)
+        {
+            int end = _buffer.AsSpan(_start, _end - _start).IndexOf("\r\n\r\n"u8);
+            if (end >= 0) return Encoding.Latin1.GetString(Take(end + 4));
+            Receive("a response head");
+        }
+    }
+
+    /// <summary>Exactly that many bytes.</summary>
+    public byte[] Take(int count)
+    {
+        while (_end - _start < count) Receive($"{count} bytes");
+        byte[] taken = _buffer.AsSpan(_start, count).ToArray();
+        _start += count;
+        return taken;
+    }
+
+    /// <summary>Reads and drops that many bytes.</summary>
+    public void Drop(long count)
+    {
+        while (count > 0)
+        {
+            int have = (int)Math.Min(count, _end - _start);
+            _start += have;
+            count -= have;
+            if (count > 0) Receive($"{count} more bytes");
+        }
+    }
+
+    /// <summary>Reads until the server's FIN or RST.</summary>
+    public PeerEnd ReadToEnd(out byte[] rest)
+    {
+        PeerEnd end;
+        while (TryReceive("the end of the connection", out end)) { }
+        rest = Take(_end - _start);
+        return end;
+    }
+
+    /// <summary>The connection ends with FIN and nothing before it.</summary>
+    public void ExpectFin()
+    {
+        PeerEnd end = ReadToEnd(out byte[] rest);
+        if (end != PeerEnd.Fin || rest.Length > 0) throw new AssertionException($"wanted FIN alone, got {end} after: {Segmented.Show(rest)}");
+    }
+
+    /// <summary>The connection ends with RST, whatever came before it.</summary>
+    public byte[] ExpectReset()
+    {
+        PeerEnd end = ReadToEnd(out byte[] rest);
+        return end == PeerEnd.Reset ? rest : throw new AssertionException($"wanted RST, got FIN after: {Segmented.Show(rest)}");
+    }
+
+    /// <summary>Whether nothing has arrived that was not read.</summary>
+    public bool IsQuiet => _start == _end && !_socket.Poll(0, SelectMode.SelectRead);
+
+    public void Dispose() => _socket.Dispose();
+
+    private byte[] ReadChunks()
+    {
+        using MemoryStream body = new();
+        while (true)
+        {
+            string line = ReadLine();
+            if (!int.TryParse(line, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out int size)) throw Failure($"chunk-size line '{line}'");
+            if (size == 0) break;
+            body.Write(Take(size));
+            if (ReadLine().Length > 0) throw Failure("chunk-data not followed by CRLF");
+        }
+        while (ReadLine().Length > 0) { }
+        return body.ToArray();
+    }
+
+    private string ReadLine()
+    {
+        while (true)
+        {
+            int end = _buffer.AsSpan(_start, _end - _start).IndexOf("\r\n"u8);
+            if (end >= 0) return Encoding.Latin1.GetString(Take(end + 2))[..^2];
+            Receive("a line");
+        }
+    }
+
+    private void Receive(string wanted)
+    {
+        if (!TryReceive(wanted, out PeerEnd end)) throw Failure($"{end} instead of {wanted}");
+    }
+
+    private bool TryReceive(string wanted, out PeerEnd end)
+    {
+        if (_start > 0)
+        {
+            _buffer.AsSpan(_start, _end - _start).CopyTo(_buffer);
+            _end -= _start;
+            _start = 0;
+        }
+        if (_end == _buffer.Length) Array.Resize(ref _buffer, _buffer.Length * 2);
+        end = PeerEnd.Fin;
+        try
+        {
+            int read = _socket.Receive(_buffer.AsSpan(_end));
+            _end += read;
+            return read > 0;
+        }
+        catch (SocketException e) when (e.SocketErrorCode is SocketError.ConnectionReset or SocketError.Shutdown)
+        {
+            end = PeerEnd.Reset;
+            return false;
+        }
+        catch (SocketException e) when (e.SocketErrorCode is SocketError.TimedOut or SocketError.WouldBlock)
+        {
+            throw Failure($"timed out waiting for {wanted}");
+        }
+    }
+
+    private AssertionException Failure(string what) => new($"{what}; unread: '{Segmented.Show(_buffer.AsSpan(_start, _end - _start))}'");
+}
