@@ -12,7 +12,7 @@ namespace Turbo.Net.Upstream;
 internal sealed partial class RelayExchange
 {
     // Ticks of the pool between two probes: 5 s.
-    private const int ProbeTicks = 20;
+    private const int ProbeTicks = 50;
 
     private Connection? _tunnelClient;
     private long _tunnelActive;

@@ -14,7 +14,8 @@ namespace Turbo.Net.Upstream;
 /// </summary>
 public sealed class UpstreamPool : IAsyncDisposable
 {
-    private static readonly TimeSpan s_tick = TimeSpan.FromMilliseconds(250);
+    // Deadlines, and how soon a client that left a waiting request is missed, are this exact.
+    private static readonly TimeSpan s_tick = TimeSpan.FromMilliseconds(100);
 
     private readonly UpstreamConnection?[] _slots = new UpstreamConnection?[32];
     private readonly ConcurrentQueue<UpstreamConnection> _overflow = new();
