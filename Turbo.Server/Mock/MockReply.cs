@@ -38,7 +38,7 @@ internal sealed class MockReply
             if (count++ == Tokens) yield break;
             yield return word;
         }
-        for (; count < Tokens; count++) yield return s_filler[count % s_filler.Length].AsMemory();
+        for (int i = 0; count + i < Tokens; i++) yield return s_filler[i % s_filler.Length].AsMemory();
     }
 
     /// <summary>The words joined.</summary>
