@@ -60,7 +60,7 @@ internal sealed class FaultyUpstream : IDisposable
         // A script still waiting when its test is over ends with its socket; one that failed before says so.
         Task.WaitAll([.. running.Select(static r => r.ContinueWith(static _ => { }, TaskScheduler.Default))], TimeSpan.FromSeconds(10));
         Exception? failure = peers.Select(static p => p.Failure).FirstOrDefault(static f => f is not null);
-        if (failure is not null) throw new AssertionException("the upstream's script failed", failure);
+        if (failure is not null) throw new AssertionException($"the upstream's script failed: {failure}");
     }
 
     private void Accept()
@@ -217,7 +217,7 @@ internal sealed class UpstreamPeer : IDisposable
         {
             while (!wire.IsEmpty) wire = wire[_socket.Send(wire)..];
         }
-        catch (SocketException e) when (e.SocketErrorCode is SocketError.ConnectionReset or SocketError.Shutdown)
+        catch (SocketException)
         {
             _ended.Set();
             throw new RelayLeft();
