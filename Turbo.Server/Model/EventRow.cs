@@ -58,8 +58,16 @@ internal sealed class EventRow
     public int HeldBytes => 512 + ClientIp.HeldBytes + Method.HeldBytes + Endpoint.HeldBytes + Params.HeldBytes +
         Request.HeldBytes + Response.HeldBytes + Message.HeldBytes + Model.HeldBytes;
 
+    /// <summary>The row added before this one, while both wait in a queue.</summary>
+    internal EventRow? Next { get; set; }
+
+    /// <summary><see cref="HeldBytes"/> when it was queued.</summary>
+    internal int ChargedBytes { get; set; }
+
     public void Reset()
     {
+        Next = null;
+        ChargedBytes = 0;
         Id = default;
         Timestamp = CreatedAt = default;
         ClientIp.Reset();

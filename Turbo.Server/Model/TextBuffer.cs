@@ -44,7 +44,8 @@ internal sealed class TextBuffer
     {
         if (text.IsEmpty)
             return;
-        Length += Encoding.UTF8.GetBytes(text, Room(Encoding.UTF8.GetMaxByteCount(text.Length)));
+        int most = text.Length <= KeptBytes / 3 ? Encoding.UTF8.GetMaxByteCount(text.Length) : Encoding.UTF8.GetByteCount(text);
+        Length += Encoding.UTF8.GetBytes(text, Room(most));
     }
 
     public void Set(ReadOnlySpan<byte> utf8)

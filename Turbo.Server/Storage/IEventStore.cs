@@ -17,7 +17,10 @@ internal sealed record EventQuery
 /// <summary>The event rows.</summary>
 internal interface IEventStore
 {
-    /// <summary>Stores all of them or none. The rows are the caller's again when the task completes.</summary>
+    /// <summary>
+    /// Stores all of them or none; one that is stored already stays as it is, so a batch may be tried again. The rows
+    /// are the caller's again when the task completes.
+    /// </summary>
     Task InsertAsync(IReadOnlyList<EventRow> rows);
 
     Task<IReadOnlyList<EventRecord>> QueryAsync(EventQuery query);

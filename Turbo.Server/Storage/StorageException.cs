@@ -33,6 +33,13 @@ internal class StorageException(StorageFailure failure, string message, Exceptio
     : Exception(message, inner)
 {
     public StorageFailure Failure { get; } = failure;
+
+    /// <summary>
+    /// Whether what was to be written is at fault, rather than the database: others may be written, and trying this
+    /// again is no use.
+    /// </summary>
+    public static bool IsRowsFault(Exception e) =>
+        e is not StorageException storage || storage.Failure is StorageFailure.Conflict or StorageFailure.Failed;
 }
 
 /// <summary>The database has too much to do, or another process holds its lock: the client may try again.</summary>

@@ -5,37 +5,38 @@ namespace Turbo.Server.Storage.Sqlite;
 
 internal sealed class SqliteEventStore(SqliteWriter writer, SqliteReaders readers) : IEventStore
 {
-    private const string Columns = """
+    internal const string Columns = """
         id, timestamp, client_ip, endpoint, request, response, status, message, duration, method, params, user_id,
         model, prompt_tokens, completion_tokens, total_tokens, ttfb
         """;
 
-    private const string Insert = $"""
+    internal const string Insert = $"""
         INSERT INTO events ({Columns}, created_at, updated_at)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?18)
+        ON CONFLICT (id) DO NOTHING
         """;
 
     // Text compares as time only among rows in UTC; rows the Go program wrote in another zone are off by some
     // hours. So the index narrows to the day before the bound and julianday decides.
-    private const string Query = $"""
-        SELECT {Columns} FROM events WHERE deleted_at IS NULL AND (?1 IS NULL OR user_id = ?1)
+    internal const string Query = $"""
+        SELECT {Columns} FROM events WHERE +deleted_at IS NULL AND (?1 IS NULL OR user_id = ?1)
         AND timestamp >= coalesce(?3, '') AND (?2 IS NULL OR julianday(timestamp) >= julianday(?2))
         AND timestamp <= coalesce((SELECT timestamp FROM events WHERE id = ?4), 'a')
         AND (?4 IS NULL OR (timestamp, id) < (SELECT timestamp, id FROM events WHERE id = ?4))
         ORDER BY timestamp DESC, id DESC LIMIT ?5
         """;
 
-    private const string Usage = """
+    internal const string Usage = """
         SELECT e.user_id, coalesce(u.username, ''), e.model, count(*), total(e.prompt_tokens),
         total(e.completion_tokens), total(e.total_tokens)
         FROM events e LEFT JOIN users u ON u.id = e.user_id
-        WHERE e.deleted_at IS NULL AND e.total_tokens IS NOT NULL
+        WHERE +e.deleted_at IS NULL AND e.total_tokens IS NOT NULL
         AND e.timestamp >= coalesce(?2, '') AND (?1 IS NULL OR julianday(e.timestamp) >= julianday(?1))
         GROUP BY e.user_id, e.model ORDER BY 7 DESC, 1, 3
         """;
 
     // A row of another zone may stay some hours longer; none goes early.
-    private const string DeleteOlder = """
+    internal const string DeleteOlder = """
         DELETE FROM events WHERE rowid IN (SELECT rowid FROM events
         WHERE timestamp < ?1 AND julianday(timestamp) < julianday(?1) LIMIT ?2)
         """;

@@ -4,26 +4,26 @@ namespace Turbo.Server.Storage.Sqlite;
 
 internal sealed class SqliteGroupStore(SqliteWriter writer, SqliteReaders readers, TimeProvider time) : IGroupStore
 {
-    private const string Columns = "id, created_at, updated_at, deleted_at, name, description, owner_id";
+    internal const string Columns = "id, created_at, updated_at, deleted_at, name, description, owner_id";
 
-    private const string Of = $"""
-        SELECT {Columns} FROM "groups" WHERE deleted_at IS NULL
-        AND id IN (SELECT group_id FROM group_members WHERE user_id = ? AND deleted_at IS NULL)
+    internal const string Of = $"""
+        SELECT {Columns} FROM "groups" WHERE +deleted_at IS NULL
+        AND id IN (SELECT group_id FROM group_members WHERE user_id = ? AND +deleted_at IS NULL)
         ORDER BY created_at, id
         """;
 
-    private const string ById = $"""SELECT {Columns} FROM "groups" WHERE id = ? AND deleted_at IS NULL""";
+    internal const string ById = $"""SELECT {Columns} FROM "groups" WHERE id = ? AND +deleted_at IS NULL""";
 
-    private const string Member = """
+    internal const string Member = """
         SELECT 1 FROM group_members m JOIN "groups" g ON g.id = m.group_id
-        WHERE m.group_id = ? AND m.user_id = ? AND m.deleted_at IS NULL AND g.deleted_at IS NULL LIMIT 1
+        WHERE m.group_id = ? AND m.user_id = ? AND +m.deleted_at IS NULL AND +g.deleted_at IS NULL LIMIT 1
         """;
 
-    private const string Insert = """
+    internal const string Insert = """
         INSERT INTO "groups" (id, created_at, updated_at, name, description, owner_id) VALUES (?, ?, ?, ?, ?, ?)
         """;
 
-    private const string InsertMember =
+    internal const string InsertMember =
         "INSERT INTO group_members (created_at, updated_at, group_id, user_id) VALUES (?, ?, ?, ?)";
 
     public Task<GroupCreation> CreateAsync(

@@ -4,38 +4,38 @@ namespace Turbo.Server.Storage.Sqlite;
 
 internal sealed partial class SqliteUserStore(SqliteWriter writer, SqliteReaders readers, TimeProvider time) : IUserStore
 {
-    private const string Columns = "id, created_at, updated_at, deleted_at, first_name, last_name, username, password";
+    internal const string Columns = "id, created_at, updated_at, deleted_at, first_name, last_name, username, password";
 
-    private const string ById = $"SELECT {Columns} FROM users WHERE id = ? AND deleted_at IS NULL";
+    internal const string ById = $"SELECT {Columns} FROM users WHERE id = ? AND +deleted_at IS NULL";
 
     // Rows of the Go program may repeat a username; the oldest is the one it logged in.
-    private const string ByUsername =
+    internal const string ByUsername =
         $"SELECT {Columns} FROM users WHERE username = ? AND deleted_at IS NULL ORDER BY created_at, id LIMIT 1";
 
     // The place to go on from is read from the row itself: its time may be finer than a DateTime.
-    private const string Listed = $"""
-        SELECT {Columns} FROM users WHERE deleted_at IS NULL
+    internal const string Listed = $"""
+        SELECT {Columns} FROM users WHERE +deleted_at IS NULL
         AND (?1 IS NULL OR (created_at, id) > (SELECT created_at, id FROM users WHERE id = ?1))
         ORDER BY created_at, id LIMIT ?2
         """;
 
-    private const string ExistsById = "SELECT 1 FROM users WHERE id = ? AND deleted_at IS NULL";
+    internal const string ExistsById = "SELECT 1 FROM users WHERE id = ? AND +deleted_at IS NULL";
 
-    private const string Taken = "SELECT 1 FROM users WHERE username = ? AND id <> ? AND deleted_at IS NULL LIMIT 1";
+    internal const string Taken = "SELECT 1 FROM users WHERE username = ? AND +id <> ? AND deleted_at IS NULL LIMIT 1";
 
-    private const string Insert = """
+    internal const string Insert = """
         INSERT INTO users (id, created_at, updated_at, first_name, last_name, username, password)
         VALUES (?, ?, ?, ?, ?, ?, ?)
         """;
 
-    private const string UpdateFields = """
+    internal const string UpdateFields = """
         UPDATE users SET first_name = coalesce(?, first_name), last_name = coalesce(?, last_name),
-        username = coalesce(?, username), updated_at = ? WHERE id = ? AND deleted_at IS NULL
+        username = coalesce(?, username), updated_at = ? WHERE id = ? AND +deleted_at IS NULL
         """;
 
-    private const string SetPassword = """
+    internal const string SetPassword = """
         UPDATE users SET password = ?, updated_at = ?
-        WHERE id = ? AND deleted_at IS NULL AND (?4 IS NULL OR password = ?4)
+        WHERE id = ? AND +deleted_at IS NULL AND (?4 IS NULL OR password = ?4)
         """;
 
     private DateTime Now => time.GetUtcNow().UtcDateTime;

@@ -1,0 +1,29 @@
+namespace Turbo.Server.Events;
+
+/// <summary>Topics within this process (and, with Redis, across nodes).</summary>
+internal interface IEventBus
+{
+    /// <summary>Messages that may wait for a subscriber.</summary>
+    const int DefaultCapacity = 1024;
+
+    /// <summary>Whether publishing reaches anyone: a message need not be built otherwise.</summary>
+    bool HasSubscribers(string topic);
+
+    /// <summary>Hands the message to every subscriber of the topic, in the order of publishing; never waits.</summary>
+    void Publish(string topic, ReadOnlyMemory<byte> message);
+
+    /// <summary>Messages published from now on; dispose to leave.</summary>
+    /// <param name="topic">Any name.</param>
+    /// <param name="capacity">Messages that may wait; a subscriber that falls further behind is closed.</param>
+    ISubscription Subscribe(string topic, int capacity = DefaultCapacity);
+}
+
+/// <summary>One subscriber's queue; read by one reader at a time.</summary>
+internal interface ISubscription : IDisposable
+{
+    /// <summary>True once the queue was full: what was queued before can still be read, then the subscription is over.</summary>
+    bool FellBehind { get; }
+
+    /// <summary>The next message; null when the subscription is over.</summary>
+    ValueTask<ReadOnlyMemory<byte>?> NextAsync(CancellationToken cancellation);
+}
