@@ -30,6 +30,7 @@ internal sealed class Passwords : IDisposable
     private readonly int _cost;
     private readonly string _dummyHash;
     private readonly WorkQueue<Job> _queue;
+    private long _rounds;
 
     /// <param name="cost">BCRYPT_COST: the logarithm of the rounds, 4 to 31. Default 10.</param>
     /// <param name="queue">Passwords that may wait for a worker. Default 512.</param>
@@ -44,6 +45,9 @@ internal sealed class Passwords : IDisposable
         for (int i = 0; i < threads; i++)
             new Thread(Loop) { IsBackground = true, Name = "bcrypt", Priority = ThreadPriority.BelowNormal }.Start();
     }
+
+    /// <summary>Rounds of bcrypt computed so far: what an answer took, whatever else the machine did meanwhile.</summary>
+    internal long Rounds => Volatile.Read(ref _rounds);
 
     public static bool IsTooLong(string password) => Encoding.UTF8.GetByteCount(password) > MaxBytes;
 
@@ -83,7 +87,7 @@ internal sealed class Passwords : IDisposable
             {
                 job.Answer.SetResult(job.IsVerify
                     ? (null, Verify(job.Password, job.StoredHash))
-                    : (BCrypt.Net.BCrypt.HashPassword(job.Password, _cost), default));
+                    : (Hash(job.Password), default));
             }
             catch (Exception e)
             {
@@ -92,14 +96,26 @@ internal sealed class Passwords : IDisposable
         }
     }
 
+    private string Hash(string password)
+    {
+        Interlocked.Add(ref _rounds, 1L << _cost);
+        return BCrypt.Net.BCrypt.HashPassword(password, _cost);
+    }
+
+    private bool Matches(string password, string hash, int cost)
+    {
+        Interlocked.Add(ref _rounds, 1L << cost);
+        return BCrypt.Net.BCrypt.Verify(password, hash);
+    }
+
     private PasswordVerdict Verify(string password, string stored)
     {
         int storedCost = CostOf(stored);
-        bool tooLong = IsTooLong(password);
-        if (storedCost > 0 && !tooLong && BCrypt.Net.BCrypt.Verify(password, stored))
+        bool isTooLong = IsTooLong(password);
+        if (storedCost > 0 && !isTooLong && Matches(password, stored, storedCost))
             return storedCost < _cost ? PasswordVerdict.WeakMatch : PasswordVerdict.Match;
-        if (storedCost < _cost || tooLong)
-            BCrypt.Net.BCrypt.Verify(tooLong ? "" : password, _dummyHash);
+        if (storedCost < _cost || isTooLong)
+            Matches(isTooLong ? "" : password, _dummyHash, _cost);
         return PasswordVerdict.Mismatch;
     }
 
