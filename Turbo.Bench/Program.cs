@@ -1,6 +1,4 @@
-namespace Turbo.Bench;
+using BenchmarkDotNet.Running;
 
-internal static class Program
-{
-    private static int Main() => 0;
-}
+// Turbo.Bench [BenchmarkDotNet arguments], for example: --filter '*Parser*' --job short
+BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);

@@ -1,0 +1,25 @@
+using System.Text;
+
+namespace Turbo.Bench;
+
+/// <summary>The requests that every rung measures with, so that figures can be compared between them.</summary>
+internal static class Inputs
+{
+    /// <summary>What a load generator sends.</summary>
+    public static readonly byte[] Plaintext = Encoding.ASCII.GetBytes(
+        "GET /plaintext HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nAuthorization: Bearer 0123456789abcdef0123456789abcdef0123456789a=\r\n\r\n");
+
+    /// <summary>What a browser sends.</summary>
+    public static readonly byte[] Browser = Encoding.ASCII.GetBytes(
+        "GET /chat/index?limit=20 HTTP/1.1\r\nHost: chat.example.com\r\nConnection: keep-alive\r\nsec-ch-ua: \"Chromium\";v=\"140\"\r\n"
+        + "sec-ch-ua-mobile: ?0\r\nsec-ch-ua-platform: \"Linux\"\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36\r\n"
+        + "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8\r\nSec-Fetch-Site: same-origin\r\nSec-Fetch-Mode: navigate\r\n"
+        + "Referer: https://chat.example.com/\r\nAccept-Encoding: gzip, deflate, br, zstd\r\nAccept-Language: en-GB,en;q=0.9\r\nCookie: sess=0123456789abcdef0123456789abcdef0123456789a=\r\n\r\n");
+
+    /// <summary>Sixteen requests in one packet.</summary>
+    public static readonly byte[] Pipelined16 = [.. Enumerable.Repeat(Plaintext, 16).SelectMany(static r => r)];
+
+    /// <summary>A chunked body as an event stream is framed: 32 chunks of 200 bytes.</summary>
+    public static readonly byte[] Chunked = Encoding.ASCII.GetBytes(
+        string.Concat(Enumerable.Repeat($"c8\r\n{new string('x', 200)}\r\n", 32)) + "0\r\n\r\n");
+}
