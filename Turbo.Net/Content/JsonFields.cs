@@ -107,7 +107,10 @@ public ref struct JsonFields
         }
     }
 
-    /// <summary>The next element of the field's array; false at its end, or when the content is refused.</summary>
+    /// <summary>
+    /// The next element of the field's array; false at its end, or when the content is refused. How many to take is the
+    /// caller's choice: <see cref="Read"/> passes over the rest.
+    /// </summary>
     public bool ReadElement()
     {
         if (!_isInArray || Error != ContentError.None) return false;
@@ -122,7 +125,6 @@ public ref struct JsonFields
                 _isInArray = false;
                 return false;
             }
-            if (_left-- == 0) return Refuse(ContentError.TooManyFields);
             SetKind();
             return true;
         }

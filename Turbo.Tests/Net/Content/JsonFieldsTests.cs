@@ -90,11 +90,9 @@ internal sealed class JsonFieldsTests
     [Test]
     public void As_many_fields_as_the_limit_and_no_more()
     {
-        JsonFields fields = new("""{"a":1,"b":["x"],"c":[1,2,3,4,5]}"""u8, maxFields: 4);
         byte[] name = new byte[8];
-        Assert.That(fields.Read(name, out _) && fields.Read(name, out _) && fields.ReadElement() && fields.Read(name, out _));
-        // An element counts once it is looked at.
-        Assert.That(fields.ReadElement(), Is.False);
+        JsonFields fields = new("""{"a":1,"b":2,"c":3}"""u8, maxFields: 2);
+        Assert.That(fields.Read(name, out _) && fields.Read(name, out _) && !fields.Read(name, out _));
         Assert.That(fields.Error, Is.EqualTo(ContentError.TooManyFields));
 
         JsonFields skipped = new("""{"a":[1,2,3,4,5],"b":1}"""u8, maxFields: 2);

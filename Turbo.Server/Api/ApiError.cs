@@ -1,0 +1,70 @@
+using System.Buffers;
+using System.Text.Json;
+using Turbo.Server.Json;
+
+namespace Turbo.Server.Api;
+
+/// <summary>
+/// An error as a client sees it. One shape for all, which OpenAI's SDKs read:
+/// <c>{"error":{"message","type","param","code"}}</c>, the type following from the status.
+/// </summary>
+/// <param name="Status">A 4xx or 5xx status code.</param>
+/// <param name="Message">A sentence for whoever wrote the client; nothing internal, nothing secret.</param>
+/// <param name="Param">The field that is at fault, or null.</param>
+/// <param name="Code">A word for programs, or null.</param>
+internal readonly record struct ApiError(int Status, string Message, string? Param = null, string? Code = null)
+{
+    private static readonly JsonEncodedText s_error = JsonEncodedText.Encode("error");
+    private static readonly JsonEncodedText s_message = JsonEncodedText.Encode("message");
+    private static readonly JsonEncodedText s_type = JsonEncodedText.Encode("type");
+    private static readonly JsonEncodedText s_param = JsonEncodedText.Encode("param");
+    private static readonly JsonEncodedText s_code = JsonEncodedText.Encode("code");
+
+    /// <summary>Sent with 429 and 503 as Retry-After, in whole seconds, at least one; default one second.</summary>
+    public TimeSpan RetryAfter { get; init; }
+
+    public long RetryAfterSeconds => Math.Max(1, (long)Math.Ceiling(RetryAfter.TotalSeconds));
+
+    public bool HasRetryAfter => Status is 429 or 503;
+
+    /// <summary>The <c>type</c>, a word of contract section 2.</summary>
+    public string Type => Status switch
+    {
+        401 => "authentication_error",
+        403 => "permission_error",
+        404 => "not_found_error",
+        409 => "conflict_error",
+        429 => "rate_limit_error",
+        502 or 504 => "upstream_error",
+        >= 500 => "server_error",
+        _ => "invalid_request_error",
+    };
+
+    /// <summary>Something of ours failed; the log says what.</summary>
+    public static ApiError Internal => new(500, "internal error", Code: "internal_error");
+
+    public static ApiError NotFound => new(404, "no such path", Code: "not_found");
+
+    public static ApiError MethodNotAllowed => new(405, "this path does not take that method", Code: "method_not_allowed");
+
+    /// <summary>Too much waits for the database or for the hashing of passwords.</summary>
+    public static ApiError Overloaded => new(503, "the server has too much to do; try again", Code: "overloaded");
+
+    public static ApiError Unavailable => new(503, "the database cannot be reached; try again", Code: "unavailable");
+
+    public static ApiError MissingParameter(string name) => new(400, $"{name} is missing", name, "missing_parameter");
+
+    public static ApiError InvalidParameter(string name, string reason) => new(400, $"{name} {reason}", name, "invalid_parameter");
+
+    public void WriteContent(IBufferWriter<byte> output) => JsonOutput.Write(output, this, static (writer, error) =>
+    {
+        writer.WriteStartObject();
+        writer.WriteStartObject(s_error);
+        writer.WriteString(s_message, error.Message);
+        writer.WriteString(s_type, error.Type);
+        writer.WriteString(s_param, error.Param);
+        writer.WriteString(s_code, error.Code);
+        writer.WriteEndObject();
+        writer.WriteEndObject();
+    });
+}

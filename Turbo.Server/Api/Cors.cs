@@ -1,0 +1,77 @@
+using System.Collections.Frozen;
+using System.Text;
+using Turbo.Net;
+using HttpMethod = Turbo.Net.HttpMethod;
+
+namespace Turbo.Server.Api;
+
+/// <summary>
+/// The CORS fields that every response carries (contract section 3; Fetch §3.2), as bytes made once.
+/// </summary>
+internal sealed class Cors
+{
+    private const string Methods = "Access-Control-Allow-Methods: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n";
+
+    // What browsers do not allow by themselves and Turbo's clients send.
+    private const string Headers = "Access-Control-Allow-Headers: Authorization, Content-Type, X-Requested-With, OpenAI-Organization, OpenAI-Project, OpenAI-Beta, Idempotency-Key\r\n";
+
+    // One more than a sensible origin; a longer one is not repeated.
+    private const int LongestOrigin = 512;
+
+    private readonly bool _allowsAny;
+    private readonly FrozenSet<string> _origins;
+    private readonly FrozenSet<string>.AlternateLookup<ReadOnlySpan<char>> _lookup;
+
+    /// <param name="origins">One <c>*</c>, or the origins allowed by name.</param>
+    public Cors(IReadOnlyCollection<string> origins)
+    {
+        _allowsAny = origins.Contains("*");
+        _origins = origins.ToFrozenSet(StringComparer.Ordinal);
+        _lookup = _origins.GetAlternateLookup<ReadOnlySpan<char>>();
+    }
+
+    private static ReadOnlySpan<byte> AllowAny => "Access-Control-Allow-Origin: *\r\n"u8;
+
+    private static readonly byte[] s_methods = Encoding.ASCII.GetBytes(Methods);
+    private static readonly byte[] s_rest = Encoding.ASCII.GetBytes("Vary: Origin\r\n" + Methods + Headers);
+
+    /// <summary>Writes the fields within a response's head.</summary>
+    public void Write(Exchange exchange, ResponseWriter response)
+    {
+        WriteOrigin(exchange, response);
+        if (IsPreflight(exchange) && exchange.Fields.TryGet("Access-Control-Request-Headers"u8, out ReadOnlySpan<byte> asked) && asked.Length is > 0 and <= 1024)
+        {
+            // Clients' SDKs send fields of their own; each may be sent.
+            response.RawFields("Vary: Origin, Access-Control-Request-Headers\r\n"u8);
+            response.RawFields(s_methods);
+            response.Field("Access-Control-Allow-Headers"u8, asked);
+            return;
+        }
+        response.RawFields(s_rest);
+    }
+
+    /// <summary>
+    /// Whether a browser asks for leave (Fetch §3.2.2): OPTIONS with an origin and the method it means to use.
+    /// </summary>
+    public static bool IsPreflight(Exchange exchange) =>
+        exchange.Method == HttpMethod.Options && exchange.Fields.Has(KnownField.Origin) && exchange.Fields.Has(KnownField.AccessControlRequestMethod);
+
+    private void WriteOrigin(Exchange exchange, ResponseWriter response)
+    {
+        if (!exchange.Fields.TryGet(KnownField.Origin, out ReadOnlySpan<byte> origin) || origin.Length is 0 or > LongestOrigin)
+        {
+            if (_allowsAny) response.RawFields(AllowAny);
+            return;
+        }
+        if (_allowsAny)
+        {
+            response.Field("Access-Control-Allow-Origin"u8, origin);
+            return;
+        }
+        Span<char> chars = stackalloc char[LongestOrigin];
+        int length = Encoding.Latin1.GetChars(origin, chars);
+        if (!_lookup.Contains(chars[..length])) return;
+        response.Field("Access-Control-Allow-Origin"u8, origin);
+        response.RawFields("Access-Control-Allow-Credentials: true\r\n"u8);
+    }
+}

@@ -1,0 +1,229 @@
+using System.Runtime.CompilerServices;
+using Turbo.Net;
+using HttpMethod = Turbo.Net.HttpMethod;
+using Turbo.Net.Http1;
+using Turbo.Server.Auth;
+using Turbo.Server.Logging;
+using Turbo.Server.Model;
+using Turbo.Server.Storage;
+
+namespace Turbo.Server.Api;
+
+/// <summary>
+/// The one handler that the HTTP server calls. Each request passes: route, preflight, authentication, the route's
+/// handler, and, whatever became of it, its log line and its event row. Where all of that completes at once nothing is
+/// allocated.
+/// </summary>
+internal sealed class Dispatcher(TurboApp app, RouteTable<Route> routes, RequestLog log)
+{
+    // The status that log and event rows have for a request whose client left before an answer was begun.
+    private const int ClientClosedRequest = 499;
+
+    /// <summary>What the event row keeps of a path or query, in bytes: a request-line may be longer.</summary>
+    private const int MaxTargetBytes = 4096;
+
+    public ValueTask HandleAsync(Exchange exchange)
+    {
+        RequestContext context = ContextOf(exchange);
+        RouteMatch<Route> match = routes.Match(exchange.Method, exchange.Path);
+        context.Begin(app.Events.Rent(), match.Target);
+        ValueTask handling;
+        try
+        {
+            handling = app.Events.HasRoom || match.Target is { IsProbe: true } ? Dispatch(context, match) : AwaitRoomAsync(context, match);
+        }
+        catch (Exception e)
+        {
+            handling = ValueTask.FromException(e);
+        }
+        if (!handling.IsCompletedSuccessfully) return AwaitAsync(context, handling);
+        handling.GetAwaiter().GetResult();
+        Complete(context);
+        return default;
+    }
+
+    /// <summary>
+    /// Answers a request that the server refused before it had a handler. It has no event row: what there is of its
+    /// head may be anything.
+    /// </summary>
+    public void WriteError(Exchange exchange, int status, string message)
+    {
+        RequestContext context = ContextOf(exchange);
+        long started = app.Time.GetTimestamp();
+        context.Client.Set(exchange, app.Options);
+        context.Fail(new ApiError(status, message));
+        WriteLine(context, status, app.Time.GetElapsedTime(started), userId: "");
+        context.End();
+    }
+
+    private RequestContext ContextOf(Exchange exchange)
+    {
+        if (exchange.ApplicationState is RequestContext known) return known;
+        RequestContext made = new(app, exchange);
+        exchange.ApplicationState = made;
+        return made;
+    }
+
+    // The database takes event rows slower than requests come: none is dropped, so requests wait.
+    private async ValueTask AwaitRoomAsync(RequestContext context, RouteMatch<Route> match)
+    {
+        await app.Events.WaitForRoomAsync(CancellationToken.None);
+        await Dispatch(context, match);
+    }
+
+    private ValueTask Dispatch(RequestContext context, RouteMatch<Route> match)
+    {
+        Exchange exchange = context.Exchange;
+        if (exchange.Method == HttpMethod.Options && (Cors.IsPreflight(exchange) || (match.IsKnownPath && match.Target is null)))
+        {
+            AnswerOptions(exchange, match);
+            return default;
+        }
+        if (match.Target is not { } route)
+        {
+            if (match.IsKnownPath) context.FailMethod(match.Allow.Span);
+            else context.Fail(ApiError.NotFound);
+            return default;
+        }
+        bool needsSession = route.Access == Access.Session || (route.Access == Access.Proxy && app.Options.ProxyAuth == ProxyAuth.Session);
+        return needsSession ? Authenticate(context, route) : route.Handler(app, context);
+    }
+
+    // RFC 9110 §9.3.7; a preflight's CORS fields are those of every response.
+    private static void AnswerOptions(Exchange exchange, RouteMatch<Route> match)
+    {
+        ResponseWriter response = exchange.Response;
+        response.Start(204);
+        if (!match.Allow.IsEmpty) response.Field("Allow"u8, match.Allow.Span);
+        if (Cors.IsPreflight(exchange)) response.RawFields("Access-Control-Max-Age: 600\r\n"u8);
+        response.EndHead(0);
+    }
+
+    private ValueTask Authenticate(RequestContext context, Route route)
+    {
+        Span<byte> buffer = stackalloc byte[Credentials.BufferBytes];
+        ReadOnlySpan<byte> token = Credentials.Find(context.Exchange, route.TakesTokenParameter, buffer);
+        if (token.IsEmpty)
+        {
+            context.Fail(new ApiError(401, "this path needs a session: log in and send its token as Authorization: Bearer", Code: "missing_session"));
+            return default;
+        }
+        ValueTask<LiveSession?> lookup = app.Sessions.AuthenticateAsync(token);
+        return lookup.IsCompletedSuccessfully ? Admit(context, route, lookup.Result) : AwaitSessionAsync(context, route, lookup);
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private async ValueTask AwaitSessionAsync(RequestContext context, Route route, ValueTask<LiveSession?> lookup) =>
+        await Admit(context, route, await lookup);
+
+    private ValueTask Admit(RequestContext context, Route route, LiveSession? session)
+    {
+        if (session is null)
+        {
+            context.Fail(new ApiError(401, "the session is unknown, ended or expired: log in again", Code: "invalid_session"));
+            return default;
+        }
+        context.Session = session;
+        return route.Handler(app, context);
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private async ValueTask AwaitAsync(RequestContext context, ValueTask handling)
+    {
+        try
+        {
+            await handling;
+        }
+        catch (Exception e)
+        {
+            if (context.Exchange.Response.HasStarted)
+            {
+                // Half an answer is out: the server cuts the connection and logs why.
+                context.Event.Message.Set("the response broke off"u8);
+                Complete(context);
+                throw;
+            }
+            Answer(context, e);
+        }
+        Complete(context);
+    }
+
+    private void Answer(RequestContext context, Exception failure)
+    {
+        switch (failure)
+        {
+            case StorageException { Failure: StorageFailure.Busy }:
+                context.Fail(ApiError.Overloaded);
+                break;
+            case StorageException { Failure: StorageFailure.Unavailable or StorageFailure.Closed } e:
+                app.Log.Error("handling a request", e);
+                context.Fail(ApiError.Unavailable);
+                break;
+            default:
+                app.Log.Error("handling a request", failure);
+                context.Fail(ApiError.Internal);
+                break;
+        }
+    }
+
+    /// <summary>Every request passes here once, its response written as far as it ever will be by its handler.</summary>
+    private void Complete(RequestContext context)
+    {
+        Exchange exchange = context.Exchange;
+        if (!exchange.Response.HasStarted) AnswerForHandler(context);
+        int status = exchange.Response.HasStarted ? exchange.Response.Status : ClientClosedRequest;
+        TimeSpan duration = app.Time.GetElapsedTime(context.Started);
+        EventRow row = context.Event;
+        row.Status = status;
+        row.Duration = duration.Ticks * 100;
+        row.ClientIp.Set(context.Client.Text);
+        row.Method.Set(exchange.MethodName);
+        row.Endpoint.AppendUpTo(exchange.Path, MaxTargetBytes);
+        row.Params.AppendUpTo(exchange.Query, MaxTargetBytes);
+        if (context.Session is { } session) row.UserId = session.UserId;
+        WriteLine(context, status, duration, row.UserId);
+        bool isProbe = context.Route is { IsProbe: true };
+        context.End();
+        if (isProbe && !app.Events.HasRoom) app.Events.Discard(row);
+        else app.Events.Submit(row);
+    }
+
+    // The handler returned without an answer: because the body was refused, the client left, or of a bug of ours.
+    private void AnswerForHandler(RequestContext context)
+    {
+        Exchange exchange = context.Exchange;
+        RejectReason reject = exchange.Body.Reject;
+        if (context.HasClientLeft)
+        {
+            context.Event.Message.Set("the client left"u8);
+            exchange.Abort();
+        }
+        else if (reject != RejectReason.None)
+        {
+            exchange.IsPersistent = false;
+            context.Fail(new ApiError(reject.Status(), reject.Message()));
+        }
+        else
+        {
+            app.Log.Error($"no handler answered {System.Text.Encoding.ASCII.GetString(exchange.Path)}");
+            context.Fail(ApiError.Internal);
+        }
+    }
+
+    private void WriteLine(RequestContext context, int status, TimeSpan duration, string userId)
+    {
+        if (!log.IsOn(status)) return;
+        Exchange exchange = context.Exchange;
+        log.Write(new RequestLine
+        {
+            Method = exchange.MethodName,
+            Path = exchange.Path,
+            Status = status,
+            Duration = duration,
+            BytesIn = exchange.Body.BytesRead,
+            BytesOut = exchange.Response.ContentBytes,
+            Client = context.Client.Text,
+            UserId = userId.Length > 0 ? userId : null,
+        });
+    }
+}

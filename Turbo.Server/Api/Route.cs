@@ -1,0 +1,27 @@
+namespace Turbo.Server.Api;
+
+/// <summary>Handles one request; returns when its response is written.</summary>
+internal delegate ValueTask RouteHandler(TurboApp app, RequestContext context);
+
+/// <summary>Whom a route admits.</summary>
+internal enum Access : byte
+{
+    /// <summary>Anyone; the session is not looked up.</summary>
+    Public,
+
+    /// <summary>Holders of a session.</summary>
+    Session,
+
+    /// <summary>As PROXY_AUTH says: holders of a session, or anyone.</summary>
+    Proxy,
+}
+
+/// <summary>What a path and method lead to.</summary>
+internal sealed record Route(Access Access, RouteHandler Handler)
+{
+    /// <summary>Whether the route answers at once even while others wait for the database to take their event rows; it then leaves none.</summary>
+    public bool IsProbe { get; init; }
+
+    /// <summary>Whether the <c>token</c> parameter is a credential: the two stream routes.</summary>
+    public bool TakesTokenParameter { get; init; }
+}

@@ -1,0 +1,35 @@
+using Turbo.Net;
+using Turbo.Server.Api;
+
+namespace Turbo.Server;
+
+/// <summary>The whole URL surface.</summary>
+internal static class Routes
+{
+    public static RouteTable<Route> Build()
+    {
+        RouteTable<Route> routes = new();
+
+        Read(routes, "/healthz"u8, new(Access.Public, static (_, context) => HealthApi.Alive(context)) { IsProbe = true });
+        Read(routes, "/readyz"u8, new(Access.Public, static (app, context) => app.Health.ReadyAsync(context)) { IsProbe = true });
+
+        Write(routes, "/user/signup"u8, new(Access.Public, static (app, context) => app.Users.SignUpAsync(context)));
+        Write(routes, "/user/login"u8, new(Access.Public, static (app, context) => app.Users.LogInAsync(context)));
+        Read(routes, "/user/logout"u8, new(Access.Public, static (app, context) => app.Users.LogOutAsync(context)));
+        Read(routes, "/user/read"u8, new(Access.Session, static (app, context) => app.Users.ReadAsync(context)));
+        Write(routes, "/user/update"u8, new(Access.Session, static (app, context) => app.Users.UpdateAsync(context)));
+        Read(routes, "/user/session"u8, new(Access.Session, static (app, context) => app.Users.SessionAsync(context)));
+        Write(routes, "/user/password/update"u8, new(Access.Session, static (app, context) => app.Users.UpdatePasswordAsync(context)));
+
+        return routes;
+    }
+
+    // GET, and with it HEAD, and POST.
+    private static void Read(RouteTable<Route> routes, ReadOnlySpan<byte> path, Route route)
+    {
+        routes.Get(path, route);
+        routes.Post(path, route);
+    }
+
+    private static void Write(RouteTable<Route> routes, ReadOnlySpan<byte> path, Route route) => routes.Post(path, route);
+}

@@ -1,0 +1,143 @@
+using System.Net;
+using Turbo.Net;
+using Turbo.Server.Api;
+using Turbo.Server.Auth;
+using Turbo.Server.Events;
+using Turbo.Server.Logging;
+using Turbo.Server.Storage;
+
+namespace Turbo.Server;
+
+/// <summary>
+/// The application, composed by hand: its parts are made in the order in which they need each other, and stopped in
+/// reverse. In a test it runs in-process, at port 0 and on the test's clock.
+/// </summary>
+internal sealed class TurboApp : IAsyncDisposable
+{
+    private readonly LogWriter _logWriter;
+    private readonly Passwords _passwords;
+    private readonly EventRetention? _retention;
+    private readonly TurboServer _server;
+    private int _isStopping;
+
+    private TurboApp(AppOptions options, IReadOnlyList<IPEndPoint> endPoints, Db db, LogWriter logWriter, TimeProvider time)
+    {
+        Options = options;
+        Time = time;
+        Db = db;
+        _logWriter = logWriter;
+        Log = new AppLog(logWriter, options.LogLevel);
+
+        Sessions = new Sessions(db.Users, new SessionOptions(), time, Report);
+        _passwords = new Passwords(options.BcryptCost);
+        Accounts = new Accounts(db.Users, _passwords, new LoginLimiter(options.LoginAttempts, time), Sessions, time);
+
+        EventBus = new MemoryEventBus();
+        Events = new EventWriter(
+            db.Events.InsertAsync, StorageException.IsRowsFault, EventBus,
+            new EventWriterOptions { BodyBytes = (int)options.EventBodiesBytes, QueueBytes = options.EventQueueBytes }, time, Report);
+        if (options.EventRetention is { } age) _retention = new EventRetention(db.Events.DeleteOlderThanAsync, age, time, Report);
+
+        Users = new UserApi(this);
+        Health = new HealthApi(this);
+        Cors cors = new(options.CorsOrigins);
+        Dispatcher dispatcher = new(this, Routes.Build(), new RequestLog(logWriter, options.LogLevel));
+        TurboServerOptions serverOptions = new()
+        {
+            EndPoints = endPoints,
+            Limits = options.Limits,
+            Log = new ServerLog(Log),
+            TimeProvider = time,
+            WriteCommonFields = cors.Write,
+            WriteError = dispatcher.WriteError,
+        };
+        _server = new TurboServer(serverOptions, dispatcher.HandleAsync);
+    }
+
+    public AppOptions Options { get; }
+
+    public TimeProvider Time { get; }
+
+    public AppLog Log { get; }
+
+    public Db Db { get; }
+
+    public Sessions Sessions { get; }
+
+    public Accounts Accounts { get; }
+
+    public IEventBus EventBus { get; }
+
+    public EventWriter Events { get; }
+
+    public UserApi Users { get; }
+
+    public HealthApi Health { get; }
+
+    /// <summary>The bound addresses, ports resolved.</summary>
+    public IReadOnlyList<IPEndPoint> EndPoints => _server.EndPoints;
+
+    /// <summary>Whether the application is stopping: it takes no new work.</summary>
+    public bool IsDraining => Volatile.Read(ref _isStopping) != 0;
+
+    internal TurboServer Server => _server;
+
+    /// <summary>
+    /// Opens what the options name and listens. Throws <see cref="StorageException"/> when the database cannot be
+    /// opened and <see cref="System.Net.Sockets.SocketException"/> when an address cannot be bound; then nothing is left open.
+    /// </summary>
+    /// <param name="options">The configuration.</param>
+    /// <param name="time">The clock; null is the system's.</param>
+    /// <param name="log">Where log lines go; null is stdout.</param>
+    public static async Task<TurboApp> StartAsync(AppOptions options, TimeProvider? time = null, Stream? log = null)
+    {
+        time ??= TimeProvider.System;
+        List<IPEndPoint> endPoints = [];
+        foreach (ListenAddress address in options.Addresses) endPoints.AddRange(await address.ResolveAsync(CancellationToken.None));
+        LogWriter logWriter = new(log ?? Console.OpenStandardOutput(), options.LogFormat, time);
+        TurboApp app;
+        try
+        {
+            Db db = await Db.OpenAsync(options.Database, new DbOptions { Queue = options.StorageQueue }, time);
+            app = new TurboApp(options, endPoints, db, logWriter, time);
+        }
+        catch
+        {
+            logWriter.Dispose();
+            throw;
+        }
+        try
+        {
+            app._server.Start();
+        }
+        catch
+        {
+            await app.DisposeAsync();
+            throw;
+        }
+        return app;
+    }
+
+    /// <summary>
+    /// Stops accepting, lets the requests in flight finish within SHUTDOWN_TIMEOUT, stores the events that wait, and
+    /// closes the database. A second call waits for nothing.
+    /// </summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref _isStopping, 1) != 0) return;
+        int aborted = await _server.StopAsync(Options.ShutdownTimeout);
+        if (aborted > 0) Log.Warn($"{aborted} connections were cut off: their requests did not end within SHUTDOWN_TIMEOUT");
+        if (_retention is not null) await _retention.DisposeAsync();
+        await Events.DisposeAsync();
+        await Sessions.DisposeAsync();
+        _passwords.Dispose();
+        await Db.DisposeAsync();
+        _logWriter.Dispose();
+    }
+
+    private void Report(string what, Exception? failure)
+    {
+        if (failure is null) Log.Warn(what);
+        else Log.Error(what, failure);
+    }
+}

@@ -1,0 +1,129 @@
+using System.Net;
+using System.Text;
+using System.Text.Json;
+using Turbo.Server;
+using Turbo.Server.Storage;
+
+namespace Turbo.Tests.Support;
+
+/// <summary>What came back: status, fields and JSON.</summary>
+internal sealed record Reply(int Status, HttpResponseMessage Message, string Content)
+{
+    public JsonElement Json => JsonDocument.Parse(Content).RootElement;
+
+    /// <summary>The names of an object's members in their order.</summary>
+    public static string Names(JsonElement json) => string.Join(' ', json.EnumerateObject().Select(member => member.Name));
+
+    public string? Field(string name) =>
+        Message.Headers.TryGetValues(name, out IEnumerable<string>? values) || Message.Content.Headers.TryGetValues(name, out values) ? string.Join(", ", values) : null;
+
+    /// <summary>Checks the one error shape; null for <paramref name="code"/> or <paramref name="param"/> is a JSON null.</summary>
+    public void IsError(int status, string type, string? code, string? param = null)
+    {
+        Assert.That(Status, Is.EqualTo(status), Content);
+        Assert.That(Field("Content-Type"), Is.EqualTo("application/json"));
+        Assert.That(Names(Json), Is.EqualTo("error"));
+        JsonElement error = Json.GetProperty("error");
+        Assert.That(Names(error), Is.EqualTo("message type param code"));
+        Assert.That(error.GetProperty("message").GetString(), Is.Not.Empty);
+        Assert.That(error.GetProperty("type").GetString(), Is.EqualTo(type), Content);
+        Assert.That(error.GetProperty("code").GetString(), Is.EqualTo(code), Content);
+        Assert.That(error.GetProperty("param").GetString(), Is.EqualTo(param), Content);
+    }
+}
+
+/// <summary>The whole application on a SQLite file of its own, at a free port, and a client without memory.</summary>
+internal sealed class TestApp : IAsyncDisposable
+{
+    private readonly TempFolder _folder;
+    private readonly MemoryStream _log;
+    private readonly HttpClient _http;
+
+    private TestApp(TempFolder folder, TurboApp app, MemoryStream log)
+    {
+        _folder = folder;
+        _log = log;
+        App = app;
+        _http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, UseProxy = false });
+    }
+
+    public TurboApp App { get; }
+
+    public IPEndPoint EndPoint => App.EndPoints[0];
+
+    /// <summary>What was logged; complete once the application is stopped.</summary>
+    public string Log => Encoding.UTF8.GetString(_log.ToArray());
+
+    public static async Task<TestApp> StartAsync(Func<AppOptions, AppOptions>? change = null, TimeProvider? time = null, bool golden = false)
+    {
+        TempFolder folder = new();
+        string database = golden ? Golden.CopyTo(folder) : folder.File("turbo.db");
+        AppOptions options = AppOptions.Defaults with
+        {
+            Addresses = [new ListenAddress { Host = "127.0.0.1", Port = 0 }],
+            Database = new SqliteAddress(database),
+            // The least that bcrypt takes: what it costs is tested elsewhere.
+            BcryptCost = 4,
+            ShutdownTimeout = TimeSpan.FromSeconds(10),
+        };
+        MemoryStream log = new();
+        try
+        {
+            return new TestApp(folder, await TurboApp.StartAsync(change is null ? options : change(options), time, log), log);
+        }
+        catch
+        {
+            folder.Dispose();
+            throw;
+        }
+    }
+
+    public Task<Reply> GetAsync(string target, string? token = null) => SendAsync(HttpMethod.Get, target, null, token);
+
+    public Task<Reply> PostAsync(string target, string? token = null) => SendAsync(HttpMethod.Post, target, null, token);
+
+    public Task<Reply> FormAsync(string target, string form, string? token = null) =>
+        SendAsync(HttpMethod.Post, target, new StringContent(form, Encoding.UTF8, "application/x-www-form-urlencoded"), token);
+
+    public Task<Reply> JsonAsync(string target, string json, string? token = null) =>
+        SendAsync(HttpMethod.Post, target, new StringContent(json, Encoding.UTF8, "application/json"), token);
+
+    public Task<Reply> SendAsync(HttpMethod method, string target, HttpContent? content, string? token = null, params (string Name, string Value)[] fields)
+    {
+        // As it stands: the test's percent signs are the test's.
+        Uri uri = new($"http://127.0.0.1:{EndPoint.Port}{target}", new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true });
+        HttpRequestMessage request = new(method, uri) { Content = content };
+        if (token is not null) request.Headers.TryAddWithoutValidation("Authorization", $"Bearer {token}");
+        foreach ((string name, string value) in fields) request.Headers.TryAddWithoutValidation(name, value);
+        return SendAsync(request);
+    }
+
+    public async Task<Reply> SendAsync(HttpRequestMessage request)
+    {
+        HttpResponseMessage message = await _http.SendAsync(request);
+        return new Reply((int)message.StatusCode, message, await message.Content.ReadAsStringAsync());
+    }
+
+    /// <summary>Signs a user up; its token and id.</summary>
+    public async Task<(string Token, string Id)> SignUpAsync(string username, string password = "correct horse")
+    {
+        Reply reply = await JsonAsync("/user/signup", JsonSerializer.Serialize(new { username, password }));
+        Assert.That(reply.Status, Is.EqualTo(200), reply.Content);
+        return (reply.Json.GetProperty("Token").GetString()!, reply.Json.GetProperty("User").GetProperty("id").GetString()!);
+    }
+
+    /// <summary>The event rows so far, oldest first.</summary>
+    public async Task<List<Turbo.Server.Model.EventRecord>> EventsAsync()
+    {
+        await App.Events.FlushAsync();
+        IReadOnlyList<Turbo.Server.Model.EventRecord> rows = await App.Db.Events.QueryAsync(new EventQuery());
+        return [.. rows.Reverse()];
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _http.Dispose();
+        await App.DisposeAsync();
+        _folder.Dispose();
+    }
+}
