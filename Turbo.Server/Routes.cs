@@ -21,6 +21,8 @@ internal static class Routes
         Read(routes, "/user/session"u8, new(Access.Session, static (app, context) => app.Users.SessionAsync(context)));
         Write(routes, "/user/password/update"u8, new(Access.Session, static (app, context) => app.Users.UpdatePasswordAsync(context)));
 
+        routes.Any("/v1/*"u8, new(Access.Proxy, static (app, context) => app.Proxy.HandleAsync(context)));
+
         return routes;
     }
 

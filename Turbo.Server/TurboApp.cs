@@ -1,5 +1,6 @@
 using System.Net;
 using Turbo.Net;
+using Turbo.Server.Ai;
 using Turbo.Server.Api;
 using Turbo.Server.Auth;
 using Turbo.Server.Events;
@@ -41,6 +42,8 @@ internal sealed class TurboApp : IAsyncDisposable
         Users = new UserApi(this);
         Health = new HealthApi(this);
         Cors cors = new(options.CorsOrigins);
+        Gateway = new OpenAiGateway(options, time, cors.Write);
+        Proxy = new ProxyApi(this);
         Dispatcher dispatcher = new(this, Routes.Build(), new RequestLog(logWriter, options.LogLevel));
         TurboServerOptions serverOptions = new()
         {
@@ -70,7 +73,11 @@ internal sealed class TurboApp : IAsyncDisposable
 
     public EventWriter Events { get; }
 
+    public OpenAiGateway Gateway { get; }
+
     public UserApi Users { get; }
+
+    public ProxyApi Proxy { get; }
 
     public HealthApi Health { get; }
 
@@ -127,6 +134,7 @@ internal sealed class TurboApp : IAsyncDisposable
         if (Interlocked.Exchange(ref _isStopping, 1) != 0) return;
         int aborted = await _server.StopAsync(Options.ShutdownTimeout);
         if (aborted > 0) Log.Warn($"{aborted} connections were cut off: their requests did not end within SHUTDOWN_TIMEOUT");
+        await Gateway.DisposeAsync();
         if (_retention is not null) await _retention.DisposeAsync();
         await Events.DisposeAsync();
         await Sessions.DisposeAsync();

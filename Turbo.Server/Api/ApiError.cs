@@ -52,6 +52,9 @@ internal readonly record struct ApiError(int Status, string Message, string? Par
 
     public static ApiError Unavailable => new(503, "the database cannot be reached; try again", Code: "unavailable");
 
+    /// <summary>The origin server failed: 502 or 504.</summary>
+    public static ApiError Upstream(int status, string message) => new(status, message, Code: "upstream_error");
+
     public static ApiError MissingParameter(string name) => new(400, $"{name} is missing", name, "missing_parameter");
 
     public static ApiError InvalidParameter(string name, string reason) => new(400, $"{name} {reason}", name, "invalid_parameter");

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Runtime.CompilerServices;
 using Turbo.Net;
+using Turbo.Server.Ai;
 using Turbo.Server.Auth;
 using Turbo.Server.Model;
 
@@ -15,6 +16,7 @@ internal sealed class RequestContext(TurboApp app, Exchange exchange)
     // A content buffer up to this size stays for the next request.
     private const int KeptBytes = 64 * 1024;
 
+    private UsageTap? _tap;
     private ArrayBufferWriter<byte> _content = new(1024);
 
     public TurboApp App => app;
@@ -23,6 +25,9 @@ internal sealed class RequestContext(TurboApp app, Exchange exchange)
 
     /// <summary>Filled by <see cref="ReadParametersAsync"/>.</summary>
     public Parameters Parameters { get; } = new();
+
+    /// <summary>Sees a proxied exchange pass; made when the first one does.</summary>
+    public UsageTap Tap => _tap ??= new UsageTap();
 
     /// <summary>The session; null on a route that needs none.</summary>
     public LiveSession? Session { get; set; }

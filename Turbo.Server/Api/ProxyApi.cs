@@ -1,0 +1,62 @@
+using System.Runtime.CompilerServices;
+using Turbo.Net;
+using Turbo.Net.Upstream;
+using Turbo.Server.Ai;
+
+namespace Turbo.Server.Api;
+
+/// <summary><c>/v1/*</c>: any method, passed on to OpenAI byte for byte (contract section 8), its usage recorded.</summary>
+internal sealed class ProxyApi(TurboApp app)
+{
+    /// <summary>Relays the request; a failure that left the client without a response is answered as <c>upstream_error</c>.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    public async ValueTask HandleAsync(RequestContext context)
+    {
+        Exchange exchange = context.Exchange;
+        // Uploads may be of any size: they stream.
+        exchange.Body.MaxBytes = long.MaxValue;
+        UsageTap tap = context.Tap;
+        tap.Begin(exchange, context.Event, app.Events.BodyBytes, context.Started, app.Time);
+        try
+        {
+            RelayResult result = await app.Gateway.RelayAsync(exchange, tap).ConfigureAwait(false);
+            if (tap.HasCodedReply)
+            {
+                // The client has its last byte before its copy is decoded.
+                await exchange.Response.FlushAsync().ConfigureAwait(false);
+                await tap.DecodeAsync().ConfigureAwait(false);
+            }
+            Settle(context, result);
+        }
+        finally
+        {
+            tap.End();
+        }
+    }
+
+    private static void Settle(RequestContext context, RelayResult result)
+    {
+        switch (result)
+        {
+            case RelayResult.Unreachable:
+                context.Fail(ApiError.Upstream(502, "the upstream server could not be reached or ended without an answer"));
+                break;
+            case RelayResult.MalformedResponse:
+                context.Fail(ApiError.Upstream(502, "the upstream server's answer was malformed"));
+                break;
+            case RelayResult.Timeout:
+                context.Fail(ApiError.Upstream(504, "the upstream server did not answer in time"));
+                break;
+            case RelayResult.Overloaded:
+                context.Fail(ApiError.Overloaded);
+                break;
+            case RelayResult.ClientGone:
+                context.HasClientLeft = true;
+                context.Event.Message.Set("the client left"u8);
+                break;
+            case RelayResult.Truncated:
+                context.Event.Message.Set("the upstream server broke off its response"u8);
+                break;
+        }
+    }
+}
