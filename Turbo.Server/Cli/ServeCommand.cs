@@ -1,20 +1,69 @@
+using System.Net.Sockets;
+using Turbo.Net;
+using Turbo.Server.Logging;
+using Turbo.Server.Mock;
+using Turbo.Server.Storage;
+
 namespace Turbo.Server.Cli;
 
 /// <summary>`turbo serve`: the server, from a checked environment to an orderly stop.</summary>
 internal static class ServeCommand
 {
-    public static Task<int> RunAsync(string[] args)
+    /// <summary>For all that a start waits for: names to resolve, another process's lock on the database.</summary>
+    private static readonly TimeSpan s_startTimeout = TimeSpan.FromSeconds(20);
+
+    public static async Task<int> RunAsync(string[] args)
     {
+        bool withMock = false;
         foreach (string arg in args)
         {
-            if (arg != "--mock") return Task.FromResult(Usage.Refuse($"serve does not know {arg}"));
+            if (arg != "--mock") return Usage.Refuse($"serve does not know {arg}");
+            withMock = true;
         }
-        if (!AppOptions.TryRead(Environment.GetEnvironmentVariable, out _, out string? error))
+        if (!AppOptions.TryRead(Environment.GetEnvironmentVariable, out AppOptions? options, out string? error)) return Fail(error, ExitCode.Usage);
+
+        SocketTuning.UseInlineCompletions();
+        using var signals = new StopSignals();
+        await using MockServer? mock = withMock ? new MockServer() : null;
+        if (mock is not null)
         {
-            Console.Error.WriteLine(error);
-            return Task.FromResult(ExitCode.Usage);
+            mock.Start();
+            options = options with { Upstream = UpstreamTarget.At(mock.EndPoints[0]) };
         }
-        Console.Error.WriteLine("turbo: this build has no server yet");
-        return Task.FromResult(ExitCode.Failed);
+
+        TurboApp app;
+        try
+        {
+            app = await TurboApp.StartAsync(options).WaitAsync(s_startTimeout, signals.Token).ConfigureAwait(false);
+        }
+        catch (SocketException e)
+        {
+            return Fail($"turbo: ADDRESS=\"{string.Join(',', options.Addresses)}\": cannot listen: {e.Message}", ExitCode.Failed);
+        }
+        catch (StorageException e)
+        {
+            return Fail($"turbo: DB_ADDRESS=\"{options.Database}\": {OptionMask.Printable(e.Message)}", ExitCode.Failed);
+        }
+        catch (TimeoutException)
+        {
+            return Fail($"turbo: not started within {s_startTimeout.TotalSeconds} s: the names of ADDRESS or the database of DB_ADDRESS did not answer", ExitCode.Failed);
+        }
+        catch (OperationCanceledException)
+        {
+            return ExitCode.Ok;
+        }
+        await using (app.ConfigureAwait(false))
+        {
+            app.Log.Info($"turbo {Usage.Version}: database {app.Db.Description}, upstream {options.Upstream}{(withMock ? ", a mock that makes its answers up" : "")}");
+            await signals.FirstSignal.ConfigureAwait(false);
+            app.Log.Info("stopping");
+        }
+        return ExitCode.Ok;
+    }
+
+    private static int Fail(string line, int code)
+    {
+        Console.Error.WriteLine(line);
+        return code;
     }
 }
