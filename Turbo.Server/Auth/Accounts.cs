@@ -41,6 +41,9 @@ internal sealed class Accounts(IUserStore users, Passwords passwords, LoginLimit
     public async Task<LogIn> SignUpAsync(
         string username, string password, string firstName, string lastName, string? groupName)
     {
+        // Asked first only to spare the hashing; storing is what decides.
+        if (await users.FindByUsernameAsync(username) is not null)
+            return new LogIn(AccountStatus.Taken);
         if (await passwords.HashAsync(password) is not { } hash)
             return new LogIn(AccountStatus.Busy);
         (string token, NewSession session) = NewSession();

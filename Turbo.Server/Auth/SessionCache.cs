@@ -7,17 +7,25 @@ namespace Turbo.Server.Auth;
 /// Sessions by token, bounded. A hit takes no lock and allocates nothing; everything else happens under one lock, off
 /// the hit path. The ring gives eviction an order: of the next few unheld entries, the one longest unused goes.
 /// </summary>
-internal sealed class SessionCache(int capacity)
+internal sealed class SessionCache
 {
     private const int EvictionSample = 16;
 
     private readonly Lock _gate = new();
+    private readonly int _capacity;
     private readonly ConcurrentDictionary<byte[], LiveSession> _byToken = new(TokenComparer.Instance);
+    private readonly ConcurrentDictionary<byte[], LiveSession>.AlternateLookup<ReadOnlySpan<byte>> _byPresented;
     private readonly Dictionary<long, LiveSession> _byId = [];
     private readonly List<LiveSession> _ring = [];
     private int _hand;
     private int _sweep;
     private long _endings;
+
+    public SessionCache(int capacity)
+    {
+        _capacity = capacity;
+        _byPresented = _byToken.GetAlternateLookup<ReadOnlySpan<byte>>();
+    }
 
     /// <summary>How many times sessions were ended here: a row read before the latest of them may be out of date.</summary>
     public long Endings => Volatile.Read(ref _endings);
@@ -34,7 +42,7 @@ internal sealed class SessionCache(int capacity)
     /// <summary>The cached session of a token, if the last look into the database still counts at <paramref name="now"/>.</summary>
     public bool TryGet(ReadOnlySpan<byte> token, long now, [NotNullWhen(true)] out LiveSession? session)
     {
-        if (!_byToken.GetAlternateLookup<ReadOnlySpan<byte>>().TryGetValue(token, out session) || now >= session.FreshUntil)
+        if (!_byPresented.TryGetValue(token, out session) || now >= session.FreshUntil)
         {
             session = null;
             return false;
@@ -136,7 +144,7 @@ internal sealed class SessionCache(int capacity)
 
     private void Add(LiveSession session)
     {
-        if (_ring.Count >= capacity)
+        if (_ring.Count >= _capacity)
             EvictOne();
         session.LastSweep = _sweep;
         session.Slot = _ring.Count;

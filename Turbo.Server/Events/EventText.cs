@@ -83,20 +83,14 @@ internal sealed class EventText
     private void RedactForm(TextBuffer text)
     {
         _scratch.Truncate(0);
-        Redaction.CopyForm(text.Span, _scratch);
-        TakeScratch(text);
+        if (Redaction.TryCopyForm(text.Span, _scratch))
+            text.Set(_scratch.Span);
     }
 
     private void RedactJson(TextBuffer text)
     {
         _scratch.Truncate(0);
-        Redaction.CopyJson(text.Span, _scratch);
-        TakeScratch(text);
-    }
-
-    private void TakeScratch(TextBuffer text)
-    {
-        if (!_scratch.Span.SequenceEqual(text.Span))
+        if (Redaction.TryCopyJson(text.Span, _scratch))
             text.Set(_scratch.Span);
     }
 

@@ -18,6 +18,8 @@ internal sealed class EventWriter : IAsyncDisposable
     /// <summary>The topic on which every event is published.</summary>
     public const string Topic = "events";
 
+    private static readonly TimeSpan s_reportFullEvery = TimeSpan.FromSeconds(10);
+
     private readonly EventSink _sink;
     private readonly Func<Exception, bool> _isRowsFault;
     private readonly IEventBus _bus;
@@ -34,6 +36,7 @@ internal sealed class EventWriter : IAsyncDisposable
     private readonly ITimer _timer;
     private readonly Task _running;
     private TaskCompletionSource? _room;
+    private long? _reportedFull;
     private int _awake;
     private int _stopping;
     private long _stored;
@@ -130,6 +133,8 @@ internal sealed class EventWriter : IAsyncDisposable
 
     private void Wake()
     {
+        // What was just handed in is to be seen by whoever puts _awake down, or _awake down seen here.
+        Interlocked.MemoryBarrier();
         // Looked at first: while rows are being stored every request comes by here.
         if (Volatile.Read(ref _awake) == 0 && Interlocked.Exchange(ref _awake, 1) == 0)
             _wake.Release();
@@ -147,12 +152,22 @@ internal sealed class EventWriter : IAsyncDisposable
                 if (_room is null)
                 {
                     _room = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-                    _report($"event rows fill their queue ({_queue.Rows} rows, {_queue.Bytes} bytes): requests wait for the database", null);
+                    ReportFull();
                 }
                 room = _room.Task;
             }
             await room.WaitAsync(cancellation);
         }
+    }
+
+    /// <summary>The queue may fill again as soon as it has room: said once in a while, not each time.</summary>
+    private void ReportFull()
+    {
+        long now = _time.GetTimestamp();
+        if (_reportedFull is { } last && _time.GetElapsedTime(last, now) < s_reportFullEvery)
+            return;
+        _reportedFull = now;
+        _report($"event rows fill their queue ({_queue.Rows} rows, {_queue.Bytes} bytes): requests wait for the database", null);
     }
 
     private async Task RunAsync()
@@ -162,7 +177,7 @@ internal sealed class EventWriter : IAsyncDisposable
         while (true)
         {
             await _wake.WaitAsync();
-            Volatile.Write(ref _awake, 0);
+            Interlocked.Exchange(ref _awake, 0);
             // Read before the rows are taken: what was handed in before then is among them.
             bool isLast = Volatile.Read(ref _stopping) != 0;
             while (_flushes.TryDequeue(out TaskCompletionSource? flush))

@@ -5,7 +5,7 @@ using Turbo.Server.Model;
 namespace Turbo.Server.Events;
 
 /// <summary>
-/// Copies a form, a query or JSON with the values of secret fields replaced. What it reads may be cut off anywhere or
+/// Copies a form, a query or JSON with the values of secret fields replaced, where it has any. What it reads may be cut off anywhere or
 /// be malformed: it then redacts to the end rather than too little. Names compare without case, after their
 /// escapes are undone.
 /// </summary>
@@ -30,72 +30,86 @@ internal static class Redaction
     private static readonly HashSet<string>.AlternateLookup<ReadOnlySpan<char>> s_lookup =
         s_secrets.GetAlternateLookup<ReadOnlySpan<char>>();
 
-    /// <summary>A query or a form body: <c>name=value&amp;…</c>.</summary>
-    public static void CopyForm(ReadOnlySpan<byte> form, TextBuffer to)
+    // Bit n: a secret name has length n, or a first letter whose low five bits are n (either case has the same).
+    private static readonly uint s_lengths = s_secrets.Aggregate(0u, static (bits, name) => bits | 1u << name.Length);
+    private static readonly uint s_initials = s_secrets.Aggregate(0u, static (bits, name) => bits | 1u << (name[0] & 31));
+
+    /// <summary>A query or a form body: <c>name=value&amp;…</c>. False: no secret in it, nothing was copied.</summary>
+    public static bool TryCopyForm(ReadOnlySpan<byte> form, TextBuffer to)
     {
         Span<byte> name = stackalloc byte[LongestName];
-        while (!form.IsEmpty)
+        int copied = 0;
+        for (int start = 0; start < form.Length;)
         {
-            int end = form.IndexOf((byte)'&');
-            ReadOnlySpan<byte> field = end < 0 ? form : form[..end];
-            int equals = field.IndexOf((byte)'=');
-            if (equals >= 0 && UnescapeForm(field[..equals], name) is var length && length >= 0 && IsSecret(name[..length]))
+            int length = form[start..].IndexOf((byte)'&');
+            int end = length < 0 ? form.Length : start + length;
+            int equals = form[start..end].IndexOf((byte)'=');
+            if (equals >= 0 && UnescapeForm(form.Slice(start, equals), name) is var decoded && decoded >= 0 && IsSecret(name[..decoded]))
             {
-                to.Append(field[..(equals + 1)]);
+                to.Append(form[copied..(start + equals + 1)]);
                 to.Append(Mask);
+                copied = end;
             }
-            else
-            {
-                to.Append(field);
-            }
-            if (end < 0)
-                return;
-            to.Append("&"u8);
-            form = form[(end + 1)..];
+            start = end + 1;
         }
+        return copied > 0 && CopyRest(form, copied, to);
     }
 
     /// <summary>
     /// JSON, or lines that hold JSON such as an event stream. No string of JSON spans lines, so each line starts
-    /// afresh and a stray quote spoils no more than its own.
+    /// afresh and a stray quote spoils no more than its own. False: no secret in it, nothing was copied.
     /// </summary>
-    public static void CopyJson(ReadOnlySpan<byte> json, TextBuffer to)
+    public static bool TryCopyJson(ReadOnlySpan<byte> json, TextBuffer to)
     {
         Span<byte> name = stackalloc byte[LongestName];
-        while (true)
+        int copied = 0, at = 0;
+        while (json[at..].IndexOf((byte)'"') is var quote && quote >= 0)
         {
-            int quote = json.IndexOf((byte)'"');
-            if (quote < 0)
-            {
-                to.Append(json);
-                return;
-            }
-            int length = StringLength(json[(quote + 1)..], oneLine: true, out bool closed);
-            int after = quote + 1 + length + (closed ? 1 : 0);
-            ReadOnlySpan<byte> text = json.Slice(quote + 1, length);
-            to.Append(json[..after]);
-            json = json[after..];
-            if (!closed || UnescapeJson(text, name) is var decoded && (decoded < 0 || !IsSecret(name[..decoded])))
+            int start = at + quote + 1;
+            int length = StringLength(json[start..], oneLine: true, out bool closed);
+            at = start + length + (closed ? 1 : 0);
+            // Most strings are no names, which is quickest to see; of names few are as long as a secret's.
+            if (!closed || NextAfterBlanks(json, at) is var colon && (colon == json.Length || json[colon] != ':') ||
+                !IsSecretName(json.Slice(start, length), name))
                 continue;
-
-            int blank = json.IndexOfAnyExcept(" \t\r\n"u8);
-            if (blank < 0 || json[blank] != ':')
-                continue;
-            int value = json[(blank + 1)..].IndexOfAnyExcept(" \t\r\n"u8);
-            value = value < 0 ? json.Length : blank + 1 + value;
-            to.Append(json[..value]);
-            json = json[value..];
-            if (json.IsEmpty)
-                return;
+            int value = NextAfterBlanks(json, colon + 1);
+            if (value == json.Length)
+                break;
+            to.Append(json[copied..value]);
             to.Append("\""u8);
             to.Append(Mask);
             to.Append("\""u8);
-            json = json[ValueLength(json)..];
+            copied = at = value + ValueLength(json[value..]);
         }
+        return copied > 0 && CopyRest(json, copied, to);
+    }
+
+    private static bool CopyRest(ReadOnlySpan<byte> text, int copied, TextBuffer to)
+    {
+        to.Append(text[copied..]);
+        return true;
+    }
+
+    private static int NextAfterBlanks(ReadOnlySpan<byte> text, int at)
+    {
+        while (at < text.Length && text[at] is (byte)' ' or (byte)'\t' or (byte)'\r' or (byte)'\n')
+            at++;
+        return at;
+    }
+
+    private static bool IsSecretName(ReadOnlySpan<byte> text, Span<byte> scratch)
+    {
+        if (!text.Contains((byte)'\\'))
+            return text.Length <= LongestName && IsSecret(text.Trim((byte)' '));
+        int decoded = UnescapeJson(text, scratch);
+        return decoded >= 0 && IsSecret(scratch[..decoded]);
     }
 
     private static bool IsSecret(ReadOnlySpan<byte> name)
     {
+        // One look at length and first letter spares most names the lookup.
+        if (name.IsEmpty || (s_lengths & 1u << name.Length) == 0 || (s_initials & 1u << (name[0] & 31)) == 0)
+            return false;
         Span<char> text = stackalloc char[LongestName];
         return Encoding.UTF8.TryGetChars(name, text, out int length) && s_lookup.Contains(text[..length]);
     }

@@ -1,8 +1,12 @@
+using System.Diagnostics;
+
 namespace Turbo.Server.Storage.Sqlite;
 
 /// <summary>The SQLite dialect: one writer, a few readers, one file in WAL mode.</summary>
 internal sealed class SqliteDb : Db
 {
+    private static readonly TimeSpan s_openPause = TimeSpan.FromMilliseconds(20);
+
     private readonly string _path;
     private readonly SqliteWriter _writer;
     private readonly SqliteReaders _readers;
@@ -25,9 +29,26 @@ internal sealed class SqliteDb : Db
     /// <summary>The writer, for what has no store.</summary>
     internal SqliteWriter Writer => _writer;
 
-    /// <summary>Opens, migrates, and starts the threads; the work is done off the caller's thread.</summary>
-    public static Task<Db> OpenAsync(string path, DbOptions options, TimeProvider time) =>
-        Task.Run<Db>(() => Open(path, options, time));
+    /// <summary>
+    /// Opens, migrates, and starts the threads, off the caller's thread. Switching a file to WAL mode does not wait for
+    /// the busy timeout, so processes that open a new file at once trip over each other: they try again until that
+    /// time has passed.
+    /// </summary>
+    public static async Task<Db> OpenAsync(string path, DbOptions options, TimeProvider time)
+    {
+        long started = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                return await Task.Run(() => Open(path, options, time));
+            }
+            catch (StorageBusyException) when (Stopwatch.GetElapsedTime(started) < options.BusyTimeout)
+            {
+                await Task.Delay(s_openPause);
+            }
+        }
+    }
 
     public override async Task CheckAsync()
     {
@@ -52,7 +73,7 @@ internal sealed class SqliteDb : Db
         var opened = new List<SqliteSession>();
         try
         {
-            SqliteSession writer = OpenWriter(path, options, time);
+            SqliteSession writer = SqliteSession.Open(path, options, readOnly: false);
             opened.Add(writer);
             SqliteMigrations.Apply(writer, time.GetUtcNow().UtcDateTime);
             for (int i = 0; i < options.Readers; i++)
@@ -64,26 +85,6 @@ internal sealed class SqliteDb : Db
             foreach (SqliteSession session in opened)
                 session.Dispose();
             throw;
-        }
-    }
-
-    /// <summary>
-    /// Switching a file to WAL mode does not wait for the busy timeout, so two processes that open a new file
-    /// at once would trip over each other; the switch is tried again until that time has passed.
-    /// </summary>
-    private static SqliteSession OpenWriter(string path, DbOptions options, TimeProvider time)
-    {
-        long started = time.GetTimestamp();
-        while (true)
-        {
-            try
-            {
-                return SqliteSession.Open(path, options, readOnly: false);
-            }
-            catch (StorageBusyException) when (time.GetElapsedTime(started) < options.BusyTimeout)
-            {
-                Thread.Yield();
-            }
         }
     }
 }

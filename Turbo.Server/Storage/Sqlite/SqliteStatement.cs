@@ -117,7 +117,15 @@ internal sealed class SqliteStatement(sqlite3 database, sqlite3_stmt statement) 
             StorageFailure.Corrupt, $"column {raw.sqlite3_column_name(statement, column).utf8_to_string()} holds no time");
     }
 
-    private SqliteStatement Checked(int code) => code == raw.SQLITE_OK ? this : throw Error();
+    private SqliteStatement Checked(int code)
+    {
+        if (code == raw.SQLITE_OK)
+            return this;
+        // A chain of binds ends here before its `using` has begun.
+        StorageException error = Error();
+        Dispose();
+        throw error;
+    }
 
     private StorageException Error() => SqliteErrors.From(
         raw.sqlite3_extended_errcode(database), raw.sqlite3_errmsg(database).utf8_to_string());

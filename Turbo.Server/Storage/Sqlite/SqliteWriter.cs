@@ -116,10 +116,10 @@ internal sealed class SqliteWriter
         {
             _session.Execute("ROLLBACK");
         }
-        catch (StorageException) when (!_session.InTransaction)
+        catch (StorageException)
         {
-            // An I/O error while rolling back: SQLite has ended the transaction, which is all that was wanted;
-            // the caller is answered with the failure that led here.
+            // The disk again, most likely. The caller is answered with the failure that led here; the next write
+            // finds the transaction still open, fails, and comes back here first.
         }
     }
 }

@@ -70,6 +70,38 @@ internal sealed class SqliteDbTests
     }
 
     [Test]
+    public async Task Many_open_a_new_file_at_once()
+    {
+        string path = _folder.File("turbo.db");
+        Db[] all = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => OpenAsync(path)));
+        await Task.WhenAll(all.Select(db => db.CheckAsync()));
+        foreach (Db db in all)
+            await db.DisposeAsync();
+        Assert.That(Scalar(path, "SELECT count(*) FROM turbo_migrations"), Is.EqualTo(3));
+    }
+
+    [Test]
+    public async Task A_file_locked_while_opening_is_busy()
+    {
+        string path = Golden.CopyTo(_folder);
+        using (Lock(path))
+            Assert.That(await Catch(OpenAsync(path, new DbOptions { BusyTimeout = TimeSpan.FromMilliseconds(100) })), Is.TypeOf<StorageBusyException>());
+        await (await OpenAsync(path)).DisposeAsync();
+    }
+
+    [Test]
+    public async Task A_statement_whose_value_is_refused_is_usable_again()
+    {
+        await using var db = (SqliteDb)await OpenAsync(_folder.File("turbo.db"));
+        for (int i = 0; i < 2; i++)
+            Assert.That((await Catch(db.Writer.WriteAsync(0, static (session, _) =>
+            {
+                using SqliteStatement statement = session.Use("SELECT ?").Bind(1, 1L).Bind(2, 2L);
+                return statement.Step();
+            }))).Failure, Is.EqualTo(StorageFailure.Failed));
+    }
+
+    [Test]
     public async Task Repeated_usernames_of_old_rows_are_lived_with()
     {
         string path = Golden.CopyTo(_folder);
