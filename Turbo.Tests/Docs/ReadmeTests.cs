@@ -1,0 +1,92 @@
+using System.Diagnostics;
+using System.Text;
+using System.Text.RegularExpressions;
+using Turbo.Tests.Support;
+
+namespace Turbo.Tests.Docs;
+
+/// <summary>
+/// The README's examples, run as printed: each ```sh block, in order, in one shell, against the server and mock that
+/// `scripts/turbo` would start; what it prints is the ```text block after it, where … stands for what differs from run
+/// to run. (```bash blocks start servers and are not run.)
+/// </summary>
+[TestFixture]
+internal sealed partial class ReadmeTests
+{
+    private const char Separator = '\u001e';
+
+    [GeneratedRegex(@"^```sh\n(?<code>.*?)^```\n(```text\n(?<output>.*?)^```\n)?", RegexOptions.Multiline | RegexOptions.Singleline)]
+    private static partial Regex Blocks();
+
+    [GeneratedRegex(@"^```js\n(?<code>.*?)^```\n", RegexOptions.Multiline | RegexOptions.Singleline)]
+    private static partial Regex JavaScript();
+
+    [Test]
+    public async Task Each_shell_example_prints_what_it_says()
+    {
+        Match[] blocks = [.. Blocks().Matches(Repository.Read("README.md")).Cast<Match>()];
+        Assert.That(blocks, Has.Length.GreaterThanOrEqualTo(8), "the README has examples");
+
+        using var folder = new TempFolder();
+        (TurboProcess turbo, string address) = await StartAsync(folder);
+        using (turbo)
+        {
+            var script = new StringBuilder();
+            foreach (Match block in blocks) script.Append(block.Groups["code"].Value).Append($"printf '{Separator}'\n");
+            string file = folder.File("readme.sh");
+            await File.WriteAllTextAsync(file, script.Replace("localhost:8080", address).ToString());
+            string[] printed = (await RunAsync(folder.Path, "bash", file)).Split(Separator);
+
+            Assert.That(printed, Has.Length.EqualTo(blocks.Length + 1));
+            Assert.Multiple(() =>
+            {
+                for (int i = 0; i < blocks.Length; i++)
+                    Assert.That(printed[i].TrimEnd(), Does.Match(Pattern(blocks[i].Groups["output"].Value.TrimEnd())), blocks[i].Groups["code"].Value);
+            });
+            turbo.Signal("TERM");
+            Assert.That(await turbo.ExitAsync(), Is.Zero);
+        }
+    }
+
+    [Test]
+    public async Task The_javascript_example_streams_a_reply()
+    {
+        string code = JavaScript().Match(Repository.Read("README.md")).Groups["code"].Value;
+        Assert.That(code, Does.Contain("localhost:8080"));
+
+        using var folder = new TempFolder();
+        (TurboProcess turbo, string address) = await StartAsync(folder);
+        using (turbo)
+        {
+            string token = await RunAsync(folder.Path, "bash", "-c",
+                $$"""curl -s {{address}}/user/signup -d '{"username":"ann"}' | sed 's/.*"Token":"\([^"]*\)".*/\1/' | tr -d '\n'""");
+            // Where the pinned openai package is installed: scripts/test does that.
+            string modules = Path.Combine(Repository.Root, "Turbo.Tests", "OpenAiClient");
+            string printed = await RunAsync(modules, "env", "TOKEN=" + token, "node", "--input-type=module", "-e", code.Replace("localhost:8080", address, StringComparison.Ordinal));
+            Assert.That(printed, Is.EqualTo("Reply to 1 message: Say hello"));
+        }
+    }
+
+    private static async Task<(TurboProcess Turbo, string Address)> StartAsync(TempFolder folder)
+    {
+        TurboProcess turbo = TurboProcess.Start(folder.Path, new Dictionary<string, string> { ["ADDRESS"] = "127.0.0.1:0" }, "serve", "--mock");
+        const string listening = " info listening on http://";
+        string line = await turbo.LineAsync(listening);
+        return (turbo, line[(line.IndexOf(listening, StringComparison.Ordinal) + listening.Length)..].TrimEnd());
+    }
+
+    private static string Pattern(string output) => $"^{Regex.Escape(output).Replace("…", "[^\\n]*", StringComparison.Ordinal)}$";
+
+    /// <summary>What the program prints; it must succeed and say nothing on stderr.</summary>
+    private static async Task<string> RunAsync(string folder, string program, params string[] args)
+    {
+        var start = new ProcessStartInfo(program, args) { WorkingDirectory = folder, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        using Process process = Process.Start(start)!;
+        process.StandardInput.Close();
+        Task<string> output = process.StandardOutput.ReadToEndAsync(), error = process.StandardError.ReadToEndAsync();
+        await process.WaitForExitAsync().WaitAsync(TimeSpan.FromMinutes(1));
+        Assert.That(await error, Is.Empty);
+        Assert.That(process.ExitCode, Is.Zero);
+        return await output;
+    }
+}
