@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Net;
 using System.Net.Sockets;
 using Turbo.Net.Buffers;
@@ -22,10 +23,14 @@ public sealed class TurboServer : IAsyncDisposable
     // Deadlines and the Date line are this exact.
     private static readonly TimeSpan s_tick = TimeSpan.FromMilliseconds(250);
 
+    // Clients over the connection limit that are given time to read their 503; further ones may see a reset.
+    private const int MaxRefused = 256;
+
     private readonly ServerContext _context;
     private readonly ConnectionTable _connections = new();
     private readonly List<Listener> _listeners = [];
     private ITimer? _timer;
+    private int _refused;
     private int _isStopping;
 
     /// <param name="options">Endpoints, limits, clock, log.</param>
@@ -103,7 +108,7 @@ public sealed class TurboServer : IAsyncDisposable
         {
             transport = new SocketTransport(socket, PinnedBlockPool.Shared);
         }
-        catch (SocketException)
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
         {
             // Gone between accept and here.
             socket.Dispose();
@@ -115,17 +120,23 @@ public sealed class TurboServer : IAsyncDisposable
     private async Task RunAsync(Http1Connection connection)
     {
         _connections.Add(connection);
-        // One that was accepted while the drain began sees it here or in its loop.
-        if (_context.IsDraining) connection.BeginDrain();
-        await connection.RunAsync().ConfigureAwait(false);
-        _connections.Remove(connection);
+        try
+        {
+            // One that was accepted while the drain began sees it here or in its loop.
+            if (_context.IsDraining) connection.BeginDrain();
+            await connection.RunAsync().ConfigureAwait(false);
+        }
+        finally
+        {
+            _connections.Remove(connection);
+        }
     }
 
     private void Refuse(Socket socket)
     {
-        _context.Log.RequestRejected(socket.RemoteEndPoint as IPEndPoint, RejectReason.TooManyConnections);
         try
         {
+            _context.Log.RequestRejected(socket.RemoteEndPoint as IPEndPoint, RejectReason.TooManyConnections);
             // A fresh socket's buffer takes this at once or the client is not worth waiting for.
             socket.Blocking = false;
             socket.Send("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\nConnection: close\r\n\r\n"u8);
@@ -134,7 +145,30 @@ public sealed class TurboServer : IAsyncDisposable
         catch (SocketException)
         {
             // The client has gone: nobody is left to tell.
+            socket.Dispose();
+            return;
         }
+        _ = LingerAsync(socket);
+    }
+
+    // The request that the client has sent would turn a close into a reset that overtakes the 503.
+    private async Task LingerAsync(Socket socket)
+    {
+        if (Interlocked.Increment(ref _refused) <= MaxRefused)
+        {
+            using CancellationTokenSource timeout = new(_context.Limits.LingerTimeout, _context.Options.TimeProvider);
+            byte[] dropped = ArrayPool<byte>.Shared.Rent(4096);
+            try
+            {
+                while (await socket.ReceiveAsync(dropped, timeout.Token).ConfigureAwait(false) > 0) { }
+            }
+            catch (Exception e) when (e is SocketException or OperationCanceledException)
+            {
+                // It has reset, or does not close: either way this is the end.
+            }
+            ArrayPool<byte>.Shared.Return(dropped);
+        }
+        Interlocked.Decrement(ref _refused);
         socket.Dispose();
     }
 

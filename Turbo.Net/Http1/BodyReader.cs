@@ -37,6 +37,8 @@ public sealed class BodyReader
     private bool _isDone;
     private bool _continuePending;
     private byte[]? _content;
+    private int _gathered;
+    private bool _isGathered;
 
     internal BodyReader(Exchange exchange) => _exchange = exchange;
 
@@ -78,11 +80,12 @@ public sealed class BodyReader
     }
 
     /// <summary>
-    /// All of the content, when it has at most <see cref="MaxBytes"/>.
+    /// All of the content, when it has at most <see cref="MaxBytes"/>. May be asked for again.
     /// </summary>
     public ValueTask<BodyContent> ReadAllAsync()
     {
         if (_kind == BodyKind.None) return new ValueTask<BodyContent>(new BodyContent(default, RejectReason.None));
+        if (_isGathered) return new ValueTask<BodyContent>(new BodyContent(_content.AsMemory(0, _gathered), RejectReason.None));
         return GatherAsync();
     }
 
@@ -107,10 +110,12 @@ public sealed class BodyReader
         if (_kind == BodyKind.Chunked)
         {
             _chunks = default;
-            _trailers!.Reset();
+            // Never made when nothing of the body was read.
+            _trailers?.Reset();
         }
         _kind = BodyKind.None;
         BytesRead = 0;
+        _isGathered = false;
         Reject = RejectReason.None;
         if (_content is not null)
         {
@@ -125,6 +130,8 @@ public sealed class BodyReader
     // Takes the next piece out of what the connection holds; false when it holds too little.
     private bool TryTake(Http1Connection connection, out BodyRead read)
     {
+        // A client that sends already does not wait for 100 (RFC 9110 §10.1.1).
+        if (!connection.Rest.IsEmpty) _continuePending = false;
         if (_kind == BodyKind.Length)
         {
             ReadOnlySequence<byte> rest = connection.Rest;
@@ -199,7 +206,10 @@ public sealed class BodyReader
             }
             read.Data.CopyTo(_content.AsSpan(length));
             length = total;
-            if (read.IsEnd) return new BodyContent(_content.AsMemory(0, length), RejectReason.None);
+            if (!read.IsEnd) continue;
+            _gathered = length;
+            _isGathered = true;
+            return new BodyContent(_content.AsMemory(0, length), RejectReason.None);
         }
     }
 

@@ -16,8 +16,10 @@ public delegate ValueTask RequestHandler(Exchange exchange);
 public sealed class Exchange
 {
     private readonly RequestHead _head = new();
+    private readonly Lock _closeLock = new();
     private Action<object?, bool>? _clientClosed;
     private object? _clientClosedState;
+    private bool _hasClientClosed, _isClientReset;
     private CancellationTokenSource? _aborted;
 
     internal Exchange(ServerContext server)
@@ -94,28 +96,41 @@ public sealed class Exchange
 
     internal bool IsUpgraded { get; private set; }
 
+    /// <summary>Whether the watch saw the client close or reset.</summary>
+    internal bool HasClientClosed => Volatile.Read(ref _hasClientClosed);
+
     /// <summary>
-    /// Calls back once, on a socket's thread, if the client closes its side (false) or resets (true) before the handler
-    /// completes. A client that closes may only have finished sending (RFC 9112 §9.6): what it means is the handler's to
-    /// say. Call it when the request's content was read.
+    /// Calls back once, on a socket's thread (or at once, when it has happened), if the client closes its side (false) or
+    /// resets (true) before the handler completes. A client that closes may only have finished sending (RFC 9112 §9.6):
+    /// what it means is the handler's to say. A client that sends 64 KiB of further requests meanwhile is no longer watched.
+    /// Throws <see cref="InvalidOperationException"/> while the request's content was not read.
     /// </summary>
     public void OnClientClosed(Action<object?, bool> callback, object? state)
     {
-        if (_clientClosed is not null)
+        if (!Body.IsComplete) throw new InvalidOperationException("the request's content must be read first");
+        bool hasClosed;
+        lock (_closeLock)
         {
-            // One more observer: keep both.
-            Action<object?, bool> first = _clientClosed;
-            object? firstState = _clientClosedState;
-            _clientClosed = (_, reset) =>
+            hasClosed = _hasClientClosed;
+            if (!hasClosed && _clientClosed is null)
             {
-                first(firstState, reset);
-                callback(state, reset);
-            };
-            return;
+                _clientClosed = callback;
+                _clientClosedState = state;
+            }
+            else if (!hasClosed)
+            {
+                // One more observer: keep both.
+                Action<object?, bool> first = _clientClosed!;
+                object? firstState = _clientClosedState;
+                _clientClosed = (_, reset) =>
+                {
+                    first(firstState, reset);
+                    callback(state, reset);
+                };
+            }
         }
-        _clientClosed = callback;
-        _clientClosedState = state;
-        Connection.BeginWatch();
+        if (hasClosed) callback(state, _isClientReset);
+        else Connection.BeginWatch();
     }
 
     /// <summary>
@@ -128,10 +143,13 @@ public sealed class Exchange
 
     /// <summary>
     /// Hands the connection over after a 101 (RFC 9110 §7.8): the pipes are the caller's until its handler returns,
-    /// bytes that came early included. The connection closes then.
+    /// bytes that came early included. The connection closes then. A read of its input may report IsCanceled without
+    /// a cause: read on. Throws <see cref="InvalidOperationException"/> while the client is watched or the request's
+    /// content was not read.
     /// </summary>
     public Transport.Connection Upgrade()
     {
+        if (Connection.IsWatching || !Body.IsComplete) throw new InvalidOperationException("the connection's input is in use");
         IsUpgraded = true;
         IsPersistent = false;
         Connection.ReleaseInput();
@@ -141,7 +159,17 @@ public sealed class Exchange
     /// <summary>Ends the watch: when it completes, no callback runs any more.</summary>
     internal ValueTask EndWatchAsync() => Connection.EndWatchAsync();
 
-    internal void ClientClosed(bool reset) => _clientClosed?.Invoke(_clientClosedState, reset);
+    internal void ClientClosed(bool reset)
+    {
+        Action<object?, bool>? callback;
+        lock (_closeLock)
+        {
+            _isClientReset = reset;
+            _hasClientClosed = true;
+            callback = _clientClosed;
+        }
+        callback?.Invoke(_clientClosedState, reset);
+    }
 
     internal void Attach(Http1Connection connection)
     {
@@ -161,6 +189,7 @@ public sealed class Exchange
         Body.Reset();
         Response.Reset();
         IsUpgraded = false;
+        _hasClientClosed = _isClientReset = false;
         _clientClosed = null;
         _clientClosedState = null;
         _aborted?.Dispose();

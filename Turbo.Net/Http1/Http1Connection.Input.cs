@@ -13,17 +13,20 @@ internal sealed partial class Http1Connection
 {
     private const long Never = long.MaxValue;
 
+    // Bytes of further requests that are held while a handler runs; beyond, the client waits, and is not watched.
+    private const int MaxAheadBytes = 64 * 1024;
+
     private bool _isHeld;
     private bool _lingers;
     private int _emptyLines;
-    private volatile bool _isIdle;
+    private volatile bool _isIdle = true;
 
     // Milliseconds of the server's clock; compared by its tick.
     private long _readDeadline = Never;
     private long _writeDeadline = Never;
+    private long _takenBefore;
 
     private ValueTask _watch;
-    private bool _isWatching;
     private volatile bool _endsWatch;
     private volatile bool _cancelsBody;
 
@@ -32,6 +35,8 @@ internal sealed partial class Http1Connection
 
     /// <summary>Whether a read of the input is held, that is, not yet given back by <see cref="ReleaseInput"/>.</summary>
     public bool HasInput => _isHeld;
+
+    public bool IsWatching { get; private set; }
 
     private bool IsReadDue => server.Clock.Now >= Volatile.Read(ref _readDeadline);
 
@@ -85,17 +90,29 @@ internal sealed partial class Http1Connection
     /// <summary>Starts to watch for the client's close while the handler runs. The request's body has been read.</summary>
     public void BeginWatch()
     {
-        if (_isWatching) return;
+        if (IsWatching) return;
         _endsWatch = false;
-        _isWatching = true;
+        IsWatching = true;
         _watch = WatchAsync(_exchange!);
     }
 
     /// <summary>Called by the server's tick.</summary>
     public void Tick(long now)
     {
-        if (now >= Volatile.Read(ref _writeDeadline)) transport.Abort(EndReason.WriteTimeout);
-        else if (now >= Volatile.Read(ref _readDeadline)) _input.CancelPendingRead();
+        long writeDue = Volatile.Read(ref _writeDeadline);
+        if (writeDue != Never) TickWrite(now, writeDue);
+        if (now >= Volatile.Read(ref _readDeadline)) _input.CancelPendingRead();
+    }
+
+    private void TickWrite(long now, long due)
+    {
+        long before = _takenBefore;
+        if (before >= 0 && now < due) return;
+        _takenBefore = transport.BytesTaken;
+        if (before < 0 || now < due) return;
+        // A client that took something since has as long again. A flush that ends meanwhile has set Never, which stands.
+        if (_takenBefore == before) transport.Abort(EndReason.WriteTimeout);
+        else Interlocked.CompareExchange(ref _writeDeadline, now + (long)server.Limits.WriteTimeout.TotalMilliseconds, due);
     }
 
     /// <summary>Ends the connection if it is idle; a busy one sees that the server drains when its response ends.</summary>
@@ -104,14 +121,19 @@ internal sealed partial class Http1Connection
         if (_isIdle) _input.CancelPendingRead();
     }
 
-    public void BeginWrite() => Volatile.Write(ref _writeDeadline, server.Clock.Now + (long)server.Limits.WriteTimeout.TotalMilliseconds);
+    public void BeginWrite()
+    {
+        _takenBefore = -1;
+        Volatile.Write(ref _writeDeadline, server.Clock.Now + (long)server.Limits.WriteTimeout.TotalMilliseconds);
+    }
 
     public void EndWrite() => Volatile.Write(ref _writeDeadline, Never);
 
     private void Hold(in ReadResult result)
     {
         _isHeld = true;
-        Rest = result.Buffer;
+        // A pipe's first segment may be used up; what looks at the first byte must find one.
+        Rest = result.Buffer.FirstSpan.IsEmpty ? result.Buffer.Slice(0) : result.Buffer;
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
@@ -126,8 +148,9 @@ internal sealed partial class Http1Connection
                 ReadResult result = await _input.ReadAsync().ConfigureAwait(false);
                 Hold(result);
                 if (_endsWatch) return;
-                // Requests sent ahead wait; the pipe's own threshold bounds them.
-                if (!result.IsCompleted) continue;
+                // Requests sent ahead wait. What was examined no longer counts against the pipe's own threshold.
+                if (!result.IsCompleted && Rest.Length < MaxAheadBytes) continue;
+                if (!result.IsCompleted) return;
                 reset = false;
                 break;
             }
@@ -143,7 +166,7 @@ internal sealed partial class Http1Connection
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     public async ValueTask EndWatchAsync()
     {
-        if (!_isWatching) return;
+        if (!IsWatching) return;
         if (!_watch.IsCompleted)
         {
             _endsWatch = true;
@@ -151,7 +174,7 @@ internal sealed partial class Http1Connection
         }
         await _watch.ConfigureAwait(false);
         _watch = default;
-        _isWatching = false;
+        IsWatching = false;
     }
 
     private void SetReadDeadline(TimeSpan timeout) => Volatile.Write(ref _readDeadline, server.Clock.Now + (long)timeout.TotalMilliseconds);

@@ -25,6 +25,7 @@ internal sealed partial class Http1Connection(ServerContext server, Connection t
     private readonly PipeReader _input = transport.Input;
     private Exchange? _exchange;
     private int _requests;
+    private bool _clientStays;
 
     public Connection Transport => transport;
 
@@ -56,14 +57,19 @@ internal sealed partial class Http1Connection(ServerContext server, Connection t
     private async Task ServeAsync()
     {
         SetReadDeadline(server.Limits.HeaderTimeout);
-        _isIdle = true;
         while (true)
         {
             ValueTask<ReadResult> read = _input.ReadAsync();
             if (!read.IsCompleted && _exchange is not null && _exchange.Head.ParsedTo == 0) ReturnExchange();
             ReadResult result = read.IsCompletedSuccessfully ? read.Result : await read.ConfigureAwait(false);
             Hold(result);
-            if (result.IsCanceled)
+            if (_isIdle && !Rest.IsEmpty)
+            {
+                // A request that came together with the timeout or the drain is served.
+                _isIdle = false;
+                SetReadDeadline(server.Limits.HeaderTimeout);
+            }
+            else if (result.IsCanceled)
             {
                 if (IsReadDue)
                 {
@@ -75,11 +81,6 @@ internal sealed partial class Http1Connection(ServerContext server, Connection t
                     transport.SetEndReason(EndReason.Draining);
                     return;
                 }
-            }
-            if (_isIdle && !Rest.IsEmpty)
-            {
-                _isIdle = false;
-                SetReadDeadline(server.Limits.HeaderTimeout);
             }
 
             _exchange ??= RentExchange();
@@ -103,7 +104,12 @@ internal sealed partial class Http1Connection(ServerContext server, Connection t
         while (isAlive && HasInput && !Rest.IsEmpty)
         {
             ParseStatus status = ReadHead(exchange);
-            if (status == ParseStatus.NeedMore) break;
+            if (status == ParseStatus.NeedMore)
+            {
+                // Empty lines begin no request.
+                if (Rest.IsEmpty) BeginIdle();
+                break;
+            }
             if (status == ParseStatus.Rejected)
             {
                 await RejectAsync(exchange.Head.Reject).ConfigureAwait(false);
@@ -127,14 +133,14 @@ internal sealed partial class Http1Connection(ServerContext server, Connection t
             {
                 handling = ValueTask.FromException(e);
             }
-            isAlive = handling.IsCompletedSuccessfully && exchange.Body.IsEmpty && !_isWatching && !exchange.IsUpgraded
+            isAlive = handling.IsCompletedSuccessfully && exchange.Body.IsEmpty && !IsWatching && !exchange.IsUpgraded
                 ? EndInline(exchange)
                 : await EndAsync(exchange, handling).ConfigureAwait(false);
             if (isAlive)
             {
                 exchange.Reset();
                 if (exchange.Response.Unflushed > BatchBytes) isAlive = await exchange.Response.FlushAsync().ConfigureAwait(false);
-                if (_isIdle = !HasInput || Rest.IsEmpty) SetReadDeadline(server.Limits.KeepAliveTimeout);
+                if (!HasInput || Rest.IsEmpty) BeginIdle();
                 else SetReadDeadline(server.Limits.HeaderTimeout);
             }
         }
@@ -149,6 +155,12 @@ internal sealed partial class Http1Connection(ServerContext server, Connection t
             return false;
         }
         return isAlive;
+    }
+
+    private void BeginIdle()
+    {
+        _isIdle = true;
+        SetReadDeadline(server.Limits.KeepAliveTimeout);
     }
 
     private ParseStatus ReadHead(Exchange exchange)
@@ -210,7 +222,7 @@ internal sealed partial class Http1Connection(ServerContext server, Connection t
         bool expectsContinue = false;
         if (head.Fields.TryGet(KnownField.Expect, out ReadOnlySpan<byte> expectation))
         {
-            if (!System.Text.Ascii.EqualsIgnoreCase(expectation, "100-continue"u8)) return RejectReason.UnknownExpectation;
+            if (!System.Text.Ascii.EqualsIgnoreCase(expectation, "100-continue"u8) || head.Fields.CountOf(KnownField.Expect) != 1) return RejectReason.UnknownExpectation;
             // An HTTP/1.0 client does not know 100 (RFC 9110 §10.1.1).
             expectsContinue = head.Version == 11;
         }
@@ -219,9 +231,9 @@ internal sealed partial class Http1Connection(ServerContext server, Connection t
 
         _requests++;
         bool isLast = server.Limits.MaxRequestsPerConnection > 0 && _requests >= server.Limits.MaxRequestsPerConnection;
-        exchange.IsPersistent = !isLast && (head.Version == 11
-            ? !head.Fields.HasToken(KnownField.Connection, "close"u8)
-            : head.Fields.HasToken(KnownField.Connection, "keep-alive"u8) && !head.Fields.HasToken(KnownField.Connection, "close"u8));
+        _clientStays = !head.Fields.HasToken(KnownField.Connection, "close"u8)
+            && (head.Version == 11 || head.Fields.HasToken(KnownField.Connection, "keep-alive"u8));
+        exchange.IsPersistent = _clientStays && !isLast;
         return RejectReason.None;
     }
 
@@ -234,8 +246,11 @@ internal sealed partial class Http1Connection(ServerContext server, Connection t
             transport.Abort(EndReason.HandlerFault);
             return false;
         }
-        if (!exchange.IsPersistent) transport.SetEndReason(EndReason.NotPersistent);
-        return exchange.IsPersistent;
+        if (exchange.IsPersistent) return true;
+        transport.SetEndReason(EndReason.NotPersistent);
+        // A client that did not ask for the end may be sending its next request.
+        _lingers = _clientStays;
+        return false;
     }
 
     private async ValueTask<bool> EndAsync(Exchange exchange, ValueTask handling)
@@ -246,7 +261,9 @@ internal sealed partial class Http1Connection(ServerContext server, Connection t
         }
         catch (Exception e)
         {
-            if (!IsTransportFault(e)) server.Log.HandlerFailed(exchange, e);
+            // What a client that left does to a handler is no fault of the handler.
+            bool isClientGone = transport.EndReason != EndReason.None || exchange.HasClientClosed || exchange.Body.Reject != RejectReason.None;
+            if (!isClientGone || !IsTransportFault(e)) server.Log.HandlerFailed(exchange, e);
             if (exchange.Response.HasStarted)
             {
                 transport.Abort(EndReason.HandlerFault);
@@ -263,7 +280,7 @@ internal sealed partial class Http1Connection(ServerContext server, Connection t
         if (transport.EndReason is EndReason.Aborted or EndReason.WriteTimeout) return false;
         if (!EndInline(exchange))
         {
-            _lingers = !exchange.Body.IsComplete;
+            _lingers |= !exchange.Body.IsComplete;
             return false;
         }
         return exchange.Body.IsComplete || await DrainAsync(exchange.Body).ConfigureAwait(false);

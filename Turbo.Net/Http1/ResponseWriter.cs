@@ -49,14 +49,17 @@ public sealed class ResponseWriter
         Write(content);
     }
 
-    /// <summary>Writes the status-line, Date and the server's own fields.</summary>
+    /// <summary>Writes the status-line, Date and the server's own fields. 101 and final codes only.</summary>
     public void Start(int status)
     {
         if (_state != State.Empty) throw new InvalidOperationException("the response has started");
+        // After any other 1xx the client would wait for a response (RFC 9110 §15.2).
+        if (status is < 200 and not 101) throw new ArgumentOutOfRangeException(nameof(status), status, "not a final status code");
+        ReadOnlySpan<byte> line = StatusLines.Get(status);
         Status = status;
         _state = State.Head;
         IsHeadOnly = _exchange.Method == HttpMethod.Head;
-        Raw(StatusLines.Get(status), _exchange.Server.Clock.DateLine);
+        Raw(line, _exchange.Server.Clock.DateLine);
         _exchange.Server.Options.WriteCommonFields?.Invoke(_exchange, this);
     }
 
@@ -77,7 +80,8 @@ public sealed class ResponseWriter
     public void Field(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
     {
         CheckHead();
-        if (value.IndexOfAny((byte)'\r', (byte)'\n') >= 0) throw new ArgumentException("a field value with a line end", nameof(value));
+        // Recipients disagree on these three, which is how one response becomes two (RFC 9110 §5.5).
+        if (value.IndexOfAny((byte)'\r', (byte)'\n', (byte)0) >= 0) throw new ArgumentException("a field value with a line end or NUL", nameof(value));
         Raw(name, ": "u8, value, "\r\n"u8);
     }
 
@@ -123,7 +127,12 @@ public sealed class ResponseWriter
     internal void EndHeadChunked(bool hasField)
     {
         CheckHead();
-        if (_exchange.Version == 11)
+        if (Status is < 200 or 204)
+        {
+            // No content, and no framing fields (RFC 9112 §6.1).
+            EndFields();
+        }
+        else if (_exchange.Version == 11)
         {
             if (!hasField) Raw("Transfer-Encoding: chunked\r\n"u8);
             EndFields();
@@ -171,6 +180,8 @@ public sealed class ResponseWriter
     /// <summary>Writes content that may lie in several pieces; in a chunked response one chunk.</summary>
     public void Write(in ReadOnlySequence<byte> content)
     {
+        // A chunk of no bytes would end the message.
+        if (content.IsEmpty) return;
         if (content.IsSingleSegment)
         {
             Write(content.FirstSpan);
@@ -202,7 +213,14 @@ public sealed class ResponseWriter
     {
         Unflushed = 0;
         ValueTask<FlushResult> flush = _output.FlushAsync();
-        return flush.IsCompletedSuccessfully ? new ValueTask<bool>(!flush.Result.IsCompleted) : AwaitFlushAsync(flush);
+        return flush.IsCompletedSuccessfully ? new ValueTask<bool>(IsTaken(flush.Result)) : AwaitFlushAsync(flush);
+    }
+
+    private bool IsTaken(in FlushResult result)
+    {
+        if (!result.IsCompleted && !result.IsCanceled) return true;
+        _exchange.Connection.Transport.SetEndReason(Transport.EndReason.PeerReset);
+        return false;
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
@@ -212,10 +230,11 @@ public sealed class ResponseWriter
         connection.BeginWrite();
         try
         {
-            return !(await flush.ConfigureAwait(false)).IsCompleted;
+            return IsTaken(await flush.ConfigureAwait(false));
         }
         catch (Exception e) when (e is IOException or OperationCanceledException or ObjectDisposedException or System.Net.Sockets.SocketException)
         {
+            connection.Transport.SetEndReason(Transport.EndReason.PeerReset);
             return false;
         }
         finally

@@ -34,10 +34,16 @@ public abstract class Connection : IDuplexPipe
     /// </summary>
     public virtual bool HasPeerReset => false;
 
-    /// <summary>Ends the connection at once with a reset, so that an unfinished message cannot look complete. Thread-safe.</summary>
+    /// <summary>
+    /// Grows when the peer takes bytes, by how many does not matter: tells a slow peer from one that takes nothing.
+    /// </summary>
+    public virtual long BytesTaken => 0;
+
+    /// <summary>Ends the connection at once with a reset, so that an unfinished message cannot look complete.
+    /// Thread-safe; the owner finds out by its reads and flushes, and still closes it.</summary>
     public abstract void Abort(EndReason reason);
 
-    /// <summary>Releases the connection. What was not sent is lost: complete <see cref="Output"/> and await <see cref="OutputEnded"/> first.</summary>
+    /// <summary>The owner releases the connection: it reads and writes no more. What was not sent is lost: complete <see cref="Output"/> and await <see cref="OutputEnded"/> first.</summary>
     public abstract void Close();
 
     /// <summary>Records why the connection ends, unless a cause is known.</summary>

@@ -7,7 +7,7 @@ namespace Turbo.Net.Transport;
 /// Accepts connections on one endpoint. Outlives descriptor exhaustion and connections that died in the backlog:
 /// only <see cref="StopAsync"/> ends it.
 /// </summary>
-internal sealed class Listener(IPEndPoint endPoint, Action<Socket> accepted, Action<SocketException> failed, TimeProvider time)
+internal sealed class Listener(IPEndPoint endPoint, Action<Socket> accepted, Action<Exception> failed, TimeProvider time)
 {
     private const int Backlog = 4096;
 
@@ -56,17 +56,16 @@ internal sealed class Listener(IPEndPoint endPoint, Action<Socket> accepted, Act
             {
                 accepted(await socket.AcceptAsync(_stop.Token).ConfigureAwait(false));
             }
-            catch (SocketException e) when (!_stop.IsCancellationRequested)
-            {
-                failed(e);
-                if (e.SocketErrorCode is SocketError.TooManyOpenSockets or SocketError.NoBufferSpaceAvailable or SocketError.ProcessLimit)
-                {
-                    await Task.Delay(s_exhaustedPause, time, CancellationToken.None).ConfigureAwait(false);
-                }
-            }
-            catch (Exception e) when (_stop.IsCancellationRequested && e is OperationCanceledException or ObjectDisposedException or SocketException)
+            catch (Exception) when (_stop.IsCancellationRequested)
             {
                 return;
+            }
+            catch (Exception e)
+            {
+                failed(e);
+                // Any failure but that of one connection would come again at once.
+                if (e is SocketException { SocketErrorCode: SocketError.ConnectionReset or SocketError.ConnectionAborted }) continue;
+                await Task.Delay(s_exhaustedPause, time, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
     }

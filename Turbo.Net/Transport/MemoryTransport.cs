@@ -8,16 +8,23 @@ internal sealed class MemoryTransport : Connection
 {
     private readonly Pipe _toServer = new(new PipeOptions(readerScheduler: PipeScheduler.Inline, writerScheduler: PipeScheduler.Inline, useSynchronizationContext: false));
     private readonly Pipe _toPeer = new(new PipeOptions(readerScheduler: PipeScheduler.Inline, writerScheduler: PipeScheduler.Inline, pauseWriterThreshold: 1 << 20, resumeWriterThreshold: 1 << 19, useSynchronizationContext: false));
+    private readonly MemoryOutput _output;
+    private volatile bool _isAborted;
+
+    public MemoryTransport() => _output = new MemoryOutput(this);
 
     public override PipeReader Input => _toServer.Reader;
 
-    public override PipeWriter Output => _toPeer.Writer;
+    public override PipeWriter Output => _output;
 
     /// <summary>What the peer writes to.</summary>
     public PipeWriter PeerOutput => _toServer.Writer;
 
-    /// <summary>What the peer reads from.</summary>
+    /// <summary>What the peer reads from; fails when the connection was aborted, after what was flushed before.</summary>
     public PipeReader PeerInput => _toPeer.Reader;
+
+    /// <summary>Flushes of <see cref="Output"/>.</summary>
+    public int Flushes { get; private set; }
 
     public override IPEndPoint? RemoteEndPoint => null;
 
@@ -28,14 +35,38 @@ internal sealed class MemoryTransport : Connection
     public override void Abort(EndReason reason)
     {
         SetEndReason(reason);
-        IOException reset = new("aborted");
-        _toServer.Writer.Complete(reset);
-        _toPeer.Writer.Complete(reset);
+        _isAborted = true;
+        _toServer.Writer.Complete(Reset());
+        // The writing side is its owner's to end.
+        _toPeer.Writer.CancelPendingFlush();
     }
 
     public override void Close()
     {
+        _output.Complete();
         _toServer.Reader.Complete();
-        _toPeer.Writer.Complete();
+    }
+
+    private static IOException Reset() => new("aborted");
+
+    private sealed class MemoryOutput(MemoryTransport transport) : PipeWriter
+    {
+        private readonly PipeWriter _pipe = transport._toPeer.Writer;
+
+        public override Memory<byte> GetMemory(int sizeHint = 0) => _pipe.GetMemory(sizeHint);
+
+        public override Span<byte> GetSpan(int sizeHint = 0) => _pipe.GetSpan(sizeHint);
+
+        public override void Advance(int bytes) => _pipe.Advance(bytes);
+
+        public override void CancelPendingFlush() => _pipe.CancelPendingFlush();
+
+        public override ValueTask<FlushResult> FlushAsync(CancellationToken cancellationToken = default)
+        {
+            transport.Flushes++;
+            return transport._isAborted ? new ValueTask<FlushResult>(new FlushResult(false, true)) : _pipe.FlushAsync(cancellationToken);
+        }
+
+        public override void Complete(Exception? exception = null) => _pipe.Complete(transport._isAborted ? Reset() : exception);
     }
 }

@@ -1,30 +1,44 @@
-using System.Buffers;
 using System.IO.Pipelines;
 using System.Net;
 using System.Net.Sockets;
+using System.Runtime.InteropServices;
 using Pipelines.Sockets.Unofficial;
 using Turbo.Net.Buffers;
 
 namespace Turbo.Net.Transport;
 
-/// <summary>The portable transport: sockets as pipes by Pipelines.Sockets.Unofficial, continuations inline on the socket's thread.</summary>
+/// <summary>
+/// The portable transport: sockets as pipes by Pipelines.Sockets.Unofficial, continuations inline on the socket's thread.
+/// The pipes end when their loops do. <see cref="Abort"/> touches the socket alone, since a pipe that another thread
+/// ends would give its blocks away while the owner still reads them.
+/// </summary>
 internal sealed class SocketTransport : Connection
 {
     // How much may wait between the socket and the handler before the socket is no longer read (or the handler waits).
     private const int PauseBytes = 64 * 1024;
     private const int ResumeBytes = 32 * 1024;
 
-    private readonly SocketConnection _pipes;
-    private readonly TaskCompletionSource _outputEnded = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    // struct tcp_info of Linux: tcpi_bytes_acked.
+    private const int TcpLevel = 6;
+    private const int TcpInfo = 11;
+    private const int BytesAckedAt = 120;
 
-    public SocketTransport(Socket socket, MemoryPool<byte> pool)
+    private readonly SocketConnection _pipes;
+    private readonly SocketOutput _output;
+    private readonly TaskCompletionSource _outputEnded = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _isAborted;
+
+    public SocketTransport(Socket socket, PinnedBlockPool pool)
     {
         // Read before the socket can close under us.
         RemoteEndPoint = socket.RemoteEndPoint as IPEndPoint;
         LocalEndPoint = socket.LocalEndPoint as IPEndPoint;
         socket.NoDelay = true;
-        PipeOptions options = new(pool, PipeScheduler.Inline, PipeScheduler.Inline, PauseBytes, ResumeBytes, PinnedBlockPool.BlockBytes, useSynchronizationContext: false);
-        _pipes = SocketConnection.Create(socket, options, options, SocketConnectionOptions.InlineReads | SocketConnectionOptions.InlineWrites);
+        OutputBlocks outputBlocks = new(pool, HasEnded);
+        PipeOptions send = new(outputBlocks, PipeScheduler.Inline, PipeScheduler.Inline, PauseBytes, ResumeBytes, PinnedBlockPool.BlockBytes, useSynchronizationContext: false);
+        PipeOptions receive = new(pool, PipeScheduler.Inline, PipeScheduler.Inline, PauseBytes, ResumeBytes, PinnedBlockPool.BlockBytes, useSynchronizationContext: false);
+        _pipes = SocketConnection.Create(socket, send, receive, SocketConnectionOptions.InlineReads | SocketConnectionOptions.InlineWrites);
+        _output = new SocketOutput(_pipes.Output, outputBlocks);
 #pragma warning disable CS0618 // the only word a Pipe gives when its reader, here the send loop, has ended
         _pipes.Output.OnReaderCompleted(static (_, state) => ((TaskCompletionSource)state!).TrySetResult(), _outputEnded);
 #pragma warning restore CS0618
@@ -32,7 +46,7 @@ internal sealed class SocketTransport : Connection
 
     public override PipeReader Input => _pipes.Input;
 
-    public override PipeWriter Output => _pipes.Output;
+    public override PipeWriter Output => _output;
 
     public override IPEndPoint? RemoteEndPoint { get; }
 
@@ -56,26 +70,51 @@ internal sealed class SocketTransport : Connection
         }
     }
 
+    public override long BytesTaken
+    {
+        get
+        {
+            // A send counts when all of it left; the peer's acknowledgements, where the kernel tells them, count within it.
+            long taken = _pipes.BytesSent;
+            if (!OperatingSystem.IsLinux()) return taken;
+            try
+            {
+                Span<byte> info = stackalloc byte[BytesAckedAt + sizeof(long)];
+                return _pipes.Socket.GetRawSocketOption(TcpLevel, TcpInfo, info) < info.Length ? taken : taken + MemoryMarshal.Read<long>(info[BytesAckedAt..]);
+            }
+            catch (Exception e) when (e is SocketException or ObjectDisposedException)
+            {
+                return taken;
+            }
+        }
+    }
+
     public override void Abort(EndReason reason)
     {
         SetEndReason(reason);
+        if (Interlocked.Exchange(ref _isAborted, 1) != 0) return;
         try
         {
-            // Close with a zero linger sends RST.
+            // Close with a zero linger sends RST. No shutdown before it: a FIN would make a truncated body look complete.
             _pipes.Socket.LingerState = new LingerOption(true, 0);
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException)
         {
             // Already closed: nothing left to reset.
         }
-        // Close without shutdown first: a FIN before the RST would make a truncated body look complete.
-        _pipes.Socket.Close();
-        Close();
+        _pipes.Socket.Dispose();
+        _outputEnded.TrySetResult();
     }
 
     public override void Close()
     {
-        _pipes.Dispose();
+        _output.Complete();
+        _pipes.Input.Complete();
+        // Not the pipes' own Dispose: it ends the pending receive before the kernel is done with its block.
+        _pipes.Socket.Dispose();
         _outputEnded.TrySetResult();
     }
+
+    // Not yet made while its loops start within Create.
+    private bool HasEnded() => _pipes is { ShutdownKind: not PipeShutdownKind.None };
 }

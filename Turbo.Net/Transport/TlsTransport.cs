@@ -17,6 +17,7 @@ internal sealed class TlsTransport : Connection
     private readonly SslStream _stream;
     private readonly Pipe _received;
     private readonly Pipe _toSend;
+    private int _pumps = 2;
     private readonly TaskCompletionSource _outputEnded = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public TlsTransport(Socket socket, SslStream stream, MemoryPool<byte> pool)
@@ -55,12 +56,15 @@ internal sealed class TlsTransport : Connection
         {
             // Already closed: nothing left to reset.
         }
-        Close();
+        _socket.Dispose();
+        _outputEnded.TrySetResult();
     }
 
     public override void Close()
     {
-        _socket.Close();
+        _toSend.Writer.Complete();
+        _received.Reader.Complete();
+        _socket.Dispose();
         _outputEnded.TrySetResult();
     }
 
@@ -83,6 +87,7 @@ internal sealed class TlsTransport : Connection
             fault = e as IOException ?? new IOException("the TLS connection failed", e);
         }
         await _received.Writer.CompleteAsync(fault).ConfigureAwait(false);
+        PumpEnded();
     }
 
     private async Task SendAsync()
@@ -109,6 +114,13 @@ internal sealed class TlsTransport : Connection
         }
         await _toSend.Reader.CompleteAsync(fault).ConfigureAwait(false);
         _outputEnded.TrySetResult();
+        PumpEnded();
+    }
+
+    // The last one releases what the stream holds in native memory.
+    private void PumpEnded()
+    {
+        if (Interlocked.Decrement(ref _pumps) == 0) _stream.Dispose();
     }
 
     private static bool IsFault(Exception e) =>

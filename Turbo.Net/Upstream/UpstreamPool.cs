@@ -90,12 +90,12 @@ public sealed class UpstreamPool : IAsyncDisposable
         if (reason is EndReason.IdleTimeout or EndReason.Draining or EndReason.PeerClosed or EndReason.NotPersistent)
         {
             connection.Transport.SetEndReason(reason);
-            connection.Transport.Close();
         }
         else
         {
             connection.Transport.Abort(reason);
         }
+        connection.Transport.Close();
         lock (_tableLock)
         {
             int at = connection.TableIndex;

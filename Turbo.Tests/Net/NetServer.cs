@@ -1,0 +1,197 @@
+using System.Buffers;
+using System.Collections.Concurrent;
+using System.IO.Pipelines;
+using System.Net;
+using System.Text;
+using Turbo.Net;
+using Turbo.Net.Diagnostics;
+using Turbo.Net.Transport;
+using Turbo.Tests.Support;
+
+namespace Turbo.Tests.Net;
+
+/// <summary>
+/// A <see cref="TurboServer"/> on a free loopback port with a few plain routes, and over memory with every byte and every
+/// tick of time in the test's hand. Its end asserts that the server met no bug of its own.
+/// </summary>
+internal sealed class NetServer : IAsyncDisposable
+{
+    public sealed class Recorder : IServerLog
+    {
+        public readonly ConcurrentQueue<RejectReason> Rejected = [];
+        public readonly ConcurrentQueue<EndReason> Ended = [];
+        public readonly ConcurrentQueue<Exception> HandlerFaults = [];
+        public readonly ConcurrentQueue<Exception> Bugs = [];
+        public readonly ConcurrentQueue<Exception> AcceptFaults = [];
+
+        public void RequestRejected(IPEndPoint? client, RejectReason reason) => Rejected.Enqueue(reason);
+
+        public void ConnectionEnded(IPEndPoint? client, EndReason reason) => Ended.Enqueue(reason);
+
+        public void HandlerFailed(Exchange exchange, Exception error) => HandlerFaults.Enqueue(error);
+
+        public void ConnectionFailed(IPEndPoint? client, Exception error) => Bugs.Enqueue(error);
+
+        public void AcceptFailed(Exception error) => AcceptFaults.Enqueue(error);
+    }
+
+    public NetServer(RequestHandler? handler = null, ServerLimits? limits = null, TimeProvider? time = null, bool listens = true, Func<TurboServerOptions, TurboServerOptions>? with = null)
+    {
+        TurboServerOptions options = new()
+        {
+            EndPoints = listens ? [new(IPAddress.Loopback, 0)] : [],
+            Limits = limits ?? new(),
+            Log = Log,
+            TimeProvider = time ?? TimeProvider.System,
+        };
+        Server = new TurboServer(with?.Invoke(options) ?? options, handler ?? Plain().HandleAsync);
+        Server.Start();
+    }
+
+    public TurboServer Server { get; }
+
+    public Recorder Log { get; } = new();
+
+    public IPEndPoint EndPoint => Server.EndPoints[0];
+
+    public RawClient Connect(int receiveBufferBytes = 0) => new(EndPoint, receiveBufferBytes);
+
+    public MemoryClient ConnectInMemory() => new(Server);
+
+    /// <summary>GET /plaintext, POST /echo (exactly the content), POST /ignore (does not read), GET /throw, GET /empty (204).</summary>
+    public static Router Plain()
+    {
+        Router routes = new();
+        routes.Get("/plaintext"u8, static exchange =>
+        {
+            exchange.Response.Send(200, "text/plain"u8, "Hello, World!"u8);
+            return default;
+        });
+        routes.Post("/echo"u8, EchoAsync);
+        routes.Post("/ignore"u8, static exchange =>
+        {
+            exchange.Response.Send(200, "text/plain"u8, "ignored"u8);
+            return default;
+        });
+        routes.Get("/throw"u8, static _ => throw new InvalidOperationException("thrown by the handler"));
+        routes.Get("/empty"u8, static exchange =>
+        {
+            exchange.Response.Start(204);
+            exchange.Response.EndHead(0);
+            return default;
+        });
+        routes.Get("/chunked"u8, static exchange =>
+        {
+            exchange.Response.Start(200);
+            exchange.Response.EndHeadChunked();
+            exchange.Response.Write("Hello, "u8);
+            exchange.Response.Write("World!"u8);
+            return default;
+        });
+        return routes;
+    }
+
+    public static async ValueTask EchoAsync(Exchange exchange)
+    {
+        ResponseWriter response = exchange.Response;
+        BodyRead read = await exchange.Body.ReadAsync();
+        if (read.IsRejected) return;
+        response.Start(200);
+        if (exchange.Body.IsChunked) response.EndHeadChunked();
+        else response.EndHead(exchange.Body.Length ?? 0);
+        while (true)
+        {
+            response.Write(read.Data);
+            if (read.IsEnd) return;
+            if (!await response.FlushAsync()) return;
+            read = await exchange.Body.ReadAsync();
+            if (read.IsRejected) throw new IOException("the request's content ended early");
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Server.DisposeAsync();
+        Assert.That(Log.Bugs, Is.Empty, "the server failed");
+        Assert.That(Server.ConnectionCount, Is.Zero, "connections left");
+    }
+}
+
+/// <summary>The peer of a connection in memory. The server runs inside <see cref="Send(string)"/>: when it returns, the server has done all it can.</summary>
+internal sealed class MemoryClient
+{
+    private readonly List<byte> _received = [];
+    private bool _hasEnded;
+
+    public MemoryClient(TurboServer server) => Serving = Inline.Run(() => server.ServeAsync(Transport));
+
+    public MemoryTransport Transport { get; } = new();
+
+    /// <summary>Completes when the server has let go of the connection.</summary>
+    public Task Serving { get; }
+
+    /// <summary>The last send; not completed while the server's side is full.</summary>
+    public Task Sending { get; private set; } = Task.CompletedTask;
+
+    public bool IsReset { get; private set; }
+
+    public MemoryClient Send(string wire) => Send(Segmented.Bytes(wire));
+
+    public MemoryClient Send(ReadOnlySpan<byte> wire)
+    {
+        // One segment for each send, as a socket's read would be.
+        wire.CopyTo(Transport.PeerOutput.GetSpan(Math.Max(wire.Length, 1)));
+        Transport.PeerOutput.Advance(wire.Length);
+        // One that does not complete waits for the server to read: its back-pressure.
+        Sending = Inline.Run(() => Transport.PeerOutput.FlushAsync().AsTask());
+        return this;
+    }
+
+    public MemoryClient Fin()
+    {
+        Inline.Run(() => Transport.PeerOutput.Complete());
+        return this;
+    }
+
+    public void Rst() => Inline.Run(() => Transport.PeerOutput.Complete(new IOException("reset by the test")));
+
+    /// <summary>All bytes that the server sent so far and this did not take yet.</summary>
+    public byte[] Take()
+    {
+        Pump();
+        byte[] all = [.. _received];
+        _received.Clear();
+        return all;
+    }
+
+    public string TakeText() => Encoding.Latin1.GetString(Take());
+
+    /// <summary>Whether the server ended the connection; what it sent before is in <see cref="Take"/>.</summary>
+    public bool HasEnded
+    {
+        get
+        {
+            Pump();
+            return _hasEnded;
+        }
+    }
+
+    private void Pump()
+    {
+        try
+        {
+            while (!_hasEnded && Transport.PeerInput.TryRead(out ReadResult result))
+            {
+                _received.AddRange(result.Buffer.ToArray());
+                Inline.Run(() => Transport.PeerInput.AdvanceTo(result.Buffer.End));
+                if (!result.IsCompleted) continue;
+                _hasEnded = true;
+                Transport.PeerInput.Complete();
+            }
+        }
+        catch (IOException)
+        {
+            IsReset = _hasEnded = true;
+        }
+    }
+}
