@@ -19,8 +19,6 @@ internal sealed partial class RelayExchange
     // Bytes sent without waiting for upstream to take them.
     private const int FlushBytes = 32 * 1024;
 
-    private static readonly ServerLimits s_bodyLimits = new();
-
     private byte[] _sent = new byte[2048];
     private int _sentLength;
     private int _written;

@@ -122,7 +122,7 @@ internal sealed partial class RelayExchange(UpstreamPool pool)
             if (read != UpstreamRead.Data) return head.ParsedTo > 0 ? RelayResult.MalformedResponse : RelayResult.Unreachable;
             while (true)
             {
-                ParseStatus status = Parse(upstream, head);
+                ParseStatus status = upstream.ParseHead();
                 if (status == ParseStatus.Rejected) return RelayResult.MalformedResponse;
                 if (status == ParseStatus.NeedMore)
                 {
@@ -140,29 +140,6 @@ internal sealed partial class RelayExchange(UpstreamPool pool)
                 if (upstream.Rest.IsEmpty) break;
             }
         }
-    }
-
-    private ParseStatus Parse(UpstreamConnection upstream, ResponseHead head)
-    {
-        ReadOnlySequence<byte> rest = upstream.Rest;
-        int length;
-        ParseStatus status;
-        if (rest.IsSingleSegment)
-        {
-            status = Http1Parser.ReadResponseHead(rest.FirstSpan, head, _options.MaxHeaderBytes, _options.MaxHeaderFields, out length);
-            if (status == ParseStatus.Complete) head.Take(rest.FirstSpan[..length]);
-        }
-        else
-        {
-            int gather = (int)Math.Min(rest.Length, _options.MaxHeaderBytes + 1L);
-            byte[] rented = ArrayPool<byte>.Shared.Rent(gather);
-            rest.Slice(0, gather).CopyTo(rented);
-            status = Http1Parser.ReadResponseHead(rented.AsSpan(0, gather), head, _options.MaxHeaderBytes, _options.MaxHeaderFields, out length);
-            if (status == ParseStatus.Complete) head.Take(rented.AsSpan(0, length));
-            ArrayPool<byte>.Shared.Return(rented);
-        }
-        if (status == ParseStatus.Complete) upstream.Rest = rest.Slice(length);
-        return status;
     }
 
     private async ValueTask<bool> InformAsync(ResponseHead head)
@@ -188,10 +165,8 @@ internal sealed partial class RelayExchange(UpstreamPool pool)
         WriteHead(head, kind, length);
         BeginKeepAlive(head, kind);
         _observer?.ResponseHead(head.StatusCode, head.Fields);
-        upstream.Chunks = default;
-        upstream.ObservedChunks = default;
-        upstream.Trailers.Reset();
-        RelayResult result = await PassBodyAsync(upstream, kind, length).ConfigureAwait(false);
+        upstream.BeginContent(kind, length);
+        RelayResult result = await PassBodyAsync(upstream, kind).ConfigureAwait(false);
         _upstream = null;
         if (result != RelayResult.Complete)
         {
@@ -199,9 +174,7 @@ internal sealed partial class RelayExchange(UpstreamPool pool)
             return result;
         }
 
-        // Only a connection on which both messages ended where their framing says, and nothing follows, is used again.
-        bool isReusable = kind != BodyKind.UntilClose && IsRequestSent && upstream.Rest.IsEmpty && !upstream.HasEnded
-            && (head.Version == 11 ? !head.Fields.HasToken(KnownField.Connection, "close"u8) : head.Fields.HasToken(KnownField.Connection, "keep-alive"u8));
+        bool isReusable = IsRequestSent && upstream.IsReusable;
         upstream.Release();
         if (isReusable) pool.Return(upstream);
         else pool.Discard(upstream, IsRequestSent ? EndReason.NotPersistent : EndReason.Aborted);
@@ -245,24 +218,16 @@ internal sealed partial class RelayExchange(UpstreamPool pool)
 
     /// <summary>Passes the content on, one flush for each read from upstream.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<RelayResult> PassBodyAsync(UpstreamConnection upstream, BodyKind kind, long left)
+    private async ValueTask<RelayResult> PassBodyAsync(UpstreamConnection upstream, BodyKind kind)
     {
         ResponseWriter response = _exchange.Response;
-        bool isDone = kind == BodyKind.None || (kind == BodyKind.Length && left == 0);
         while (true)
         {
             ReadOnlySequence<byte> rest = upstream.Rest;
             ReadOnlySequence<byte> observed = rest;
-            while (!isDone && !rest.IsEmpty)
-            {
-                if (!TryTakePiece(upstream, kind, ref left, ref rest, ref isDone)) break;
-            }
-            bool isBroken = upstream.Chunks.Reject != RejectReason.None;
-            if (!isBroken && !isDone && upstream.HasEnded)
-            {
-                isDone = kind == BodyKind.UntilClose;
-                isBroken = !isDone;
-            }
+            while (upstream.TryTakeContent(ref rest, out ReadOnlySequence<byte> content)) Pass(content);
+            bool isDone = upstream.IsContentDone;
+            bool isBroken = upstream.IsContentBroken;
 
             if (isDone) response.End(upstream.Trailers.Fields);
             // The last piece is flushed by the connection's loop, with whatever else it has to send.
@@ -290,23 +255,6 @@ internal sealed partial class RelayExchange(UpstreamPool pool)
             response.Break();
             return _isClientGone ? RelayResult.ClientGone : RelayResult.Truncated;
         }
-    }
-
-    private bool TryTakePiece(UpstreamConnection upstream, BodyKind kind, ref long left, ref ReadOnlySequence<byte> rest, ref bool isDone)
-    {
-        if (kind == BodyKind.Chunked)
-        {
-            ParseStatus status = upstream.Chunks.Read(ref rest, out ReadOnlySequence<byte> content, s_bodyLimits, upstream.Trailers);
-            if (status != ParseStatus.Complete) return false;
-            if (!content.IsEmpty) Pass(content);
-            isDone = upstream.Chunks.IsDone;
-            return true;
-        }
-        ReadOnlySequence<byte> piece = kind == BodyKind.Length && rest.Length > left ? rest.Slice(0, left) : rest;
-        Pass(piece);
-        if (kind == BodyKind.Length) isDone = (left -= piece.Length) == 0;
-        rest = rest.Slice(piece.End);
-        return true;
     }
 
     private void Pass(in ReadOnlySequence<byte> content)

@@ -23,9 +23,14 @@ internal sealed class UpstreamConnection(UpstreamPool pool, Connection transport
 {
     private const long Never = long.MaxValue;
 
+    private static readonly ServerLimits s_bodyLimits = new();
+
     private bool _isHeld;
     private long _readDeadline = Never;
     private long _writeDeadline = Never;
+    private ChunkedReader _chunks;
+    private BodyKind _kind;
+    private long _left;
 
     public Connection Transport => transport;
 
@@ -33,9 +38,7 @@ internal sealed class UpstreamConnection(UpstreamPool pool, Connection transport
 
     public ResponseHead Head { get; } = new();
 
-    public ChunkedReader Chunks;
-
-    /// <summary>The same framing once more, for the observer.</summary>
+    /// <summary>The response's framing once more, for an observer.</summary>
     public ChunkedReader ObservedChunks;
 
     public TrailerSection Trailers { get; } = new();
@@ -105,6 +108,82 @@ internal sealed class UpstreamConnection(UpstreamPool pool, Connection transport
         Rest = default;
         transport.Input.AdvanceTo(rest.Start, examinedAll ? rest.End : rest.Start);
     }
+
+    /// <summary>Parses <see cref="Head"/> from <see cref="Rest"/>, which then starts behind it.</summary>
+    public ParseStatus ParseHead()
+    {
+        ReadOnlySequence<byte> rest = Rest;
+        UpstreamOptions options = pool.Options;
+        int length;
+        ParseStatus status;
+        if (rest.IsSingleSegment)
+        {
+            status = Http1Parser.ReadResponseHead(rest.FirstSpan, Head, options.MaxHeaderBytes, options.MaxHeaderFields, out length);
+            if (status == ParseStatus.Complete) Head.Take(rest.FirstSpan[..length]);
+        }
+        else
+        {
+            int gather = (int)Math.Min(rest.Length, options.MaxHeaderBytes + 1L);
+            byte[] rented = ArrayPool<byte>.Shared.Rent(gather);
+            rest.Slice(0, gather).CopyTo(rented);
+            status = Http1Parser.ReadResponseHead(rented.AsSpan(0, gather), Head, options.MaxHeaderBytes, options.MaxHeaderFields, out length);
+            if (status == ParseStatus.Complete) Head.Take(rented.AsSpan(0, length));
+            ArrayPool<byte>.Shared.Return(rented);
+        }
+        if (status == ParseStatus.Complete) Rest = rest.Slice(length);
+        return status;
+    }
+
+    /// <summary>The content that follows the head, as its framing has it.</summary>
+    public void BeginContent(BodyKind kind, long length)
+    {
+        _kind = kind;
+        _left = length;
+        _chunks = default;
+        ObservedChunks = default;
+        Trailers.Reset();
+    }
+
+    /// <summary>Whether the content ended where its framing says.</summary>
+    public bool IsContentDone => _kind switch
+    {
+        BodyKind.None => true,
+        BodyKind.Length => _left == 0,
+        BodyKind.Chunked => _chunks.IsDone,
+        _ => HasEnded,
+    };
+
+    /// <summary>Whether it ended elsewhere, or its framing is malformed. Meaningful when all of <see cref="Rest"/> was taken.</summary>
+    public bool IsContentBroken => _chunks.Reject != RejectReason.None || (HasEnded && !IsContentDone);
+
+    /// <summary>Takes the next piece of content off <paramref name="rest"/>; false when there is none yet.</summary>
+    public bool TryTakeContent(ref ReadOnlySequence<byte> rest, out ReadOnlySequence<byte> content)
+    {
+        content = default;
+        if (rest.IsEmpty) return false;
+        switch (_kind)
+        {
+            case BodyKind.Chunked:
+                return !_chunks.IsDone && _chunks.Read(ref rest, out content, s_bodyLimits, Trailers) == ParseStatus.Complete && !content.IsEmpty;
+            case BodyKind.Length:
+                content = rest.Length > _left ? rest.Slice(0, _left) : rest;
+                _left -= content.Length;
+                break;
+            case BodyKind.UntilClose:
+                content = rest;
+                break;
+            default:
+                return false;
+        }
+        rest = rest.Slice(content.End);
+        return !content.IsEmpty;
+    }
+
+    /// <summary>
+    /// Whether another exchange may follow: both messages ended where their framing says and nothing came after.
+    /// </summary>
+    public bool IsReusable => _kind != BodyKind.UntilClose && IsContentDone && Rest.IsEmpty && !HasEnded
+        && (Head.Version == 11 ? !Head.Fields.HasToken(KnownField.Connection, "close"u8) : Head.Fields.HasToken(KnownField.Connection, "keep-alive"u8));
 
     /// <summary>Sends what was written; false when upstream takes no more.</summary>
     public ValueTask<bool> FlushAsync(TimeSpan timeout)
