@@ -1,6 +1,4 @@
 using System.Net;
-using System.Net.Sockets;
-using System.Text;
 using Turbo.Server.Logging;
 using Turbo.Server.Model;
 using Turbo.Tests.Support;
@@ -95,16 +93,17 @@ internal sealed class RequestRecordTests
     public async Task A_request_that_cannot_be_read_has_a_line_and_the_error_shape()
     {
         TestApp app = await TestApp.StartAsync();
-        string answer;
+        RawResponse answer;
         await using (app)
         {
-            answer = await SendRawAsync(app.EndPoint, "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n");
+            using RawClient client = new(app.EndPoint);
+            answer = client.Exchange("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n");
             Assert.That(await app.EventsAsync(), Is.Empty);
         }
-        Assert.That(answer, Does.StartWith("HTTP/1.1 400 Bad Request\r\n"));
-        Assert.That(answer, Does.Contain("\r\nAccess-Control-Allow-Origin: *\r\n"));
-        Assert.That(answer, Does.Contain("\r\nContent-Type: application/json\r\n"));
-        Assert.That(answer, Does.EndWith("""{"error":{"message":"missing or malformed Host","type":"invalid_request_error","param":null,"code":null}}"""));
+        Assert.That(answer.Status, Is.EqualTo(400));
+        Assert.That(answer.Field("Access-Control-Allow-Origin"), Is.EqualTo("*"));
+        Assert.That(answer.Field("Content-Type"), Is.EqualTo("application/json"));
+        Assert.That(answer.Text, Is.EqualTo("""{"error":{"message":"missing or malformed Host","type":"invalid_request_error","param":null,"code":null}}"""));
         Assert.That(app.Log, Does.Contain(" 400 ").And.Contain("client_ip=127.0.0.1"));
     }
 
@@ -112,8 +111,10 @@ internal sealed class RequestRecordTests
     public async Task A_body_cut_short_or_malformed_has_its_row()
     {
         await using TestApp app = await TestApp.StartAsync();
-        string answer = await SendRawAsync(app.EndPoint, "POST /user/login HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n");
-        Assert.That(answer, Does.StartWith("HTTP/1.1 400 ").And.Contain("malformed chunked body"));
+        using RawClient client = new(app.EndPoint);
+        RawResponse answer = client.Exchange("POST /user/login HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n");
+        Assert.That((answer.Status, answer.Field("Connection")), Is.EqualTo((400, "close")));
+        Assert.That(answer.Text, Does.Contain("malformed chunked body"));
         EventRecord row = (await app.EventsAsync()).Single();
         Assert.That((row.Endpoint, row.Status, row.Message), Is.EqualTo(("/user/login", 400, "malformed chunked body")));
     }
@@ -138,7 +139,8 @@ internal sealed class RequestRecordTests
         {
             TrustedProxies = [.. trusted.Split(',', StringSplitOptions.RemoveEmptyEntries).Select(static text => IPNetwork.Parse(text.Contains('/') ? text : text + "/32"))],
         });
-        await SendRawAsync(app.EndPoint, $"GET /healthz HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: {forwarded}\r\nConnection: close\r\n\r\n");
+        using RawClient client = new(app.EndPoint);
+        client.Exchange($"GET /healthz HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: {forwarded}\r\nConnection: close\r\n\r\n");
         Assert.That((await app.EventsAsync()).Single().ClientIp, Is.EqualTo(expected));
     }
 
@@ -146,7 +148,8 @@ internal sealed class RequestRecordTests
     public async Task Forwarded_addresses_in_several_fields_are_one_list()
     {
         await using TestApp app = await TestApp.StartAsync(static options => options with { TrustedProxies = [IPNetwork.Parse("127.0.0.1/32"), IPNetwork.Parse("10.0.0.0/8")] });
-        await SendRawAsync(app.EndPoint, "GET /healthz HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 6.6.6.6\r\nX-Forwarded-For: 203.0.113.9, 10.0.0.1\r\nx-forwarded-for: 10.0.0.2\r\nConnection: close\r\n\r\n");
+        using RawClient client = new(app.EndPoint);
+        client.Exchange("GET /healthz HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 6.6.6.6\r\nX-Forwarded-For: 203.0.113.9, 10.0.0.1\r\nx-forwarded-for: 10.0.0.2\r\nConnection: close\r\n\r\n");
         Assert.That((await app.EventsAsync()).Single().ClientIp, Is.EqualTo("203.0.113.9"));
     }
 
@@ -158,15 +161,5 @@ internal sealed class RequestRecordTests
         await app.FormAsync("/user/update", "first_name=Al", token);
         EventRecord row = (await app.EventsAsync())[^1];
         Assert.That((row.Request, row.Response), Is.EqualTo(bytes == 0 ? ("", "") : ("first_name", "{\"user\":{\"")));
-    }
-
-    private static async Task<string> SendRawAsync(IPEndPoint server, string request)
-    {
-        using TcpClient client = new();
-        await client.ConnectAsync(server);
-        NetworkStream stream = client.GetStream();
-        await stream.WriteAsync(Encoding.Latin1.GetBytes(request));
-        using StreamReader reader = new(stream, Encoding.UTF8);
-        return await reader.ReadToEndAsync().WaitAsync(TimeSpan.FromSeconds(10));
     }
 }
