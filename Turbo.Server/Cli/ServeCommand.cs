@@ -21,6 +21,8 @@ internal static class ServeCommand
             withMock = true;
         }
         if (!AppOptions.TryRead(Environment.GetEnvironmentVariable, out AppOptions? options, out string? error)) return Fail(error, ExitCode.Usage);
+        if (withMock && Environment.GetEnvironmentVariable("OPENAI_API_URL") is { Length: > 0 })
+            return Usage.Refuse("serve --mock brings its own upstream: leave OPENAI_API_URL out");
 
         SocketTuning.UseInlineCompletions();
         using var signals = new StopSignals();

@@ -6,7 +6,8 @@ namespace Turbo.Tests.Support;
 /// <summary>The built `turbo` as a process of its own: its output, its exit code, its signals. Ended with the test.</summary>
 internal sealed class TurboProcess : IDisposable
 {
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
+    // A script may build first.
+    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(2);
 
     private readonly Process _process;
     private readonly StringBuilder _out = new();
@@ -29,7 +30,13 @@ internal sealed class TurboProcess : IDisposable
     /// <summary>Starts `turbo` with these variables and no other of its own; the working folder is where turbo.db goes.</summary>
     public static TurboProcess Start(string folder, IReadOnlyDictionary<string, string> environment, params string[] args)
     {
-        var start = new ProcessStartInfo("dotnet")
+        return StartProgram("dotnet", folder, environment, [typeof(Turbo.Server.AppOptions).Assembly.Location, .. args]);
+    }
+
+    /// <summary>The same by way of another program, such as a script.</summary>
+    public static TurboProcess StartProgram(string program, string folder, IReadOnlyDictionary<string, string> environment, params string[] args)
+    {
+        var start = new ProcessStartInfo(program, args)
         {
             WorkingDirectory = folder,
             RedirectStandardInput = true,
@@ -38,8 +45,6 @@ internal sealed class TurboProcess : IDisposable
             StandardOutputEncoding = Encoding.UTF8,
             StandardErrorEncoding = Encoding.UTF8,
         };
-        start.ArgumentList.Add(typeof(Turbo.Server.AppOptions).Assembly.Location);
-        foreach (string arg in args) start.ArgumentList.Add(arg);
         foreach (Turbo.Server.OptionRow row in Turbo.Server.AppOptions.Table) start.Environment.Remove(row.Name);
         foreach ((string name, string value) in environment) start.Environment[name] = value;
         return new TurboProcess(start);
