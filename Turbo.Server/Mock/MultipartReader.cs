@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.CompilerServices;
 using System.Text;
 using Turbo.Net;
 
@@ -91,6 +92,7 @@ internal sealed class MultipartReader : IDisposable
 
     /// <summary>The next piece of the part's content, valid until the next call; empty at its end.</summary>
     /// <exception cref="MockErrorException">The content ends within the part.</exception>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<ReadOnlyMemory<byte>> ReadAsync()
     {
         while (!_isPartEnd && !IsRejected)
@@ -146,6 +148,7 @@ internal sealed class MultipartReader : IDisposable
         return null;
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask FillAsync(string within)
     {
         if (_start > 0)
@@ -165,6 +168,7 @@ internal sealed class MultipartReader : IDisposable
         _piece = _piece.Slice(take);
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask ReadBodyAsync()
     {
         BodyRead read = await _body.ReadAsync().ConfigureAwait(false);

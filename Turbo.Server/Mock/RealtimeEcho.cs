@@ -36,6 +36,7 @@ internal sealed class RealtimeEcho
     // Bytes of the data frame's payload still to come, and how far the masking-key has been used.
     private long _left;
     private int _maskAt;
+    private volatile bool _isDroppingOver;
 
     private enum Step : byte { NeedMore, Failed, PeerClosed }
 
@@ -56,6 +57,7 @@ internal sealed class RealtimeEcho
     // RFC 6455 §4.2.2
     private static void AcceptHandshake(MockCall call)
     {
+        if (!call.Exchange.Body.IsEmpty) throw MockErrorException.Invalid("A WebSocket opening handshake has no content.");
         HeaderFields fields = call.Exchange.Fields;
         if (!fields.HasToken(KnownField.Upgrade, "websocket"u8) || !fields.HasToken(KnownField.Connection, "upgrade"u8))
             throw new MockErrorException(426, "Expected a WebSocket opening handshake.", "invalid_request_error");
@@ -83,15 +85,22 @@ internal sealed class RealtimeEcho
 
     private async ValueTask RunAsync(CancellationToken stopping, TimeProvider time)
     {
-        ushort code;
-        using (stopping.UnsafeRegister(static state => ((PipeReader)state!).CancelPendingRead(), _input))
-            code = await EchoAsync(stopping).ConfigureAwait(false);
-        if (code == 0) return;
-        WriteClose(code);
-        await _output.FlushAsync().ConfigureAwait(false);
-        // Bytes left unread would turn the close into a reset that overtakes the Close frame.
-        using ITimer timer = time.CreateTimer(static state => ((PipeReader)state!).CancelPendingRead(), _input, s_closeTimeout, Timeout.InfiniteTimeSpan);
-        await DropAsync().ConfigureAwait(false);
+        try
+        {
+            ushort code;
+            using (stopping.UnsafeRegister(static state => ((PipeReader)state!).CancelPendingRead(), _input))
+                code = await EchoAsync(stopping).ConfigureAwait(false);
+            if (code == 0) return;
+            WriteClose(code);
+            await _output.FlushAsync().ConfigureAwait(false);
+            // Bytes left unread would turn the close into a reset that overtakes the Close frame.
+            using ITimer timer = time.CreateTimer(static state => ((RealtimeEcho)state!).EndDropping(), this, s_closeTimeout, Timeout.InfiniteTimeSpan);
+            await DropAsync().ConfigureAwait(false);
+        }
+        catch (IOException)
+        {
+            // The peer reset the connection: nobody is left to echo to.
+        }
     }
 
     // Until the peer closes or leaves, which is 0, or there is a reason to close.
@@ -116,8 +125,14 @@ internal sealed class RealtimeEcho
         {
             ReadResult result = await _input.ReadAsync().ConfigureAwait(false);
             _input.AdvanceTo(result.Buffer.End);
-            if (result.IsCompleted || result.IsCanceled) return;
+            if (result.IsCompleted || _isDroppingOver) return;
         }
+    }
+
+    private void EndDropping()
+    {
+        _isDroppingOver = true;
+        _input.CancelPendingRead();
     }
 
     private Step Echo(ref ReadOnlySequence<byte> rest)
