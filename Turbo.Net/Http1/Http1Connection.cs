@@ -386,7 +386,7 @@ internal sealed partial class Http1Connection(ServerContext server, Connection t
         }
     }
 
-    private static bool IsTransportFault(Exception e) =>
+    internal static bool IsTransportFault(Exception e) =>
         e is IOException or OperationCanceledException or ObjectDisposedException or System.Net.Sockets.SocketException;
 
     private Exchange RentExchange()

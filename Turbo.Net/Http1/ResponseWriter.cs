@@ -212,7 +212,17 @@ public sealed class ResponseWriter
     public ValueTask<bool> FlushAsync()
     {
         Unflushed = 0;
-        ValueTask<FlushResult> flush = _output.FlushAsync();
+        ValueTask<FlushResult> flush;
+        try
+        {
+            flush = _output.FlushAsync();
+        }
+        catch (Exception e) when (Http1Connection.IsTransportFault(e))
+        {
+            // A pipe hands on what its reader, here the sending side, ended with.
+            _exchange.Connection.Transport.SetEndReason(Transport.EndReason.PeerReset);
+            return new ValueTask<bool>(false);
+        }
         return flush.IsCompletedSuccessfully ? new ValueTask<bool>(IsTaken(flush.Result)) : AwaitFlushAsync(flush);
     }
 
@@ -232,7 +242,7 @@ public sealed class ResponseWriter
         {
             return IsTaken(await flush.ConfigureAwait(false));
         }
-        catch (Exception e) when (e is IOException or OperationCanceledException or ObjectDisposedException or System.Net.Sockets.SocketException)
+        catch (Exception e) when (Http1Connection.IsTransportFault(e))
         {
             connection.Transport.SetEndReason(Transport.EndReason.PeerReset);
             return false;

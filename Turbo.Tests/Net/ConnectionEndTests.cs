@@ -128,6 +128,28 @@ internal sealed class ConnectionEndTests : MemoryFixture
     }
 
     [Test]
+    public void A_flush_after_sending_failed_tells_the_handler_and_does_not_throw()
+    {
+        TaskCompletionSource sendingFailed = new();
+        bool? isTaken = null;
+        MemoryClient client = Connect(async exchange =>
+        {
+            exchange.Response.Start(200);
+            exchange.Response.EndHeadChunked();
+            await exchange.Response.FlushAsync();
+            await sendingFailed.Task;
+            exchange.Response.Write("x"u8);
+            isTaken = await exchange.Response.FlushAsync();
+        });
+        client.Send(Get);
+        client.Transport.PeerInput.Complete(new IOException("sending failed"));
+        Inline.Run(sendingFailed.SetResult);
+        Assert.That(isTaken, Is.False);
+        client.Fin();
+        Assert.That(client.Transport.EndReason, Is.EqualTo(EndReason.PeerReset));
+    }
+
+    [Test]
     public void A_request_that_comes_with_the_timeout_is_served()
     {
         MemoryClient client = Connect();
