@@ -139,7 +139,7 @@ public sealed class TurboServer : IAsyncDisposable
             _context.Log.RequestRejected(socket.RemoteEndPoint as IPEndPoint, RejectReason.TooManyConnections);
             // A fresh socket's buffer takes this at once or the client is not worth waiting for.
             socket.Blocking = false;
-            socket.Send("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\nConnection: close\r\n\r\n"u8);
+            socket.Send(_context.Options.RefusalResponse.Span);
             socket.Shutdown(SocketShutdown.Send);
         }
         catch (SocketException)

@@ -28,6 +28,13 @@ public sealed record TurboServerOptions
     /// </summary>
     public Action<Exchange, int, string> WriteError { get; init; } = WritePlainError;
 
+    /// <summary>
+    /// The whole response, sent unasked, to a connection over <see cref="ServerLimits.MaxConnections"/>; it must say
+    /// Connection: close. Default: 503 without content, Retry-After one second.
+    /// </summary>
+    public ReadOnlyMemory<byte> RefusalResponse { get; init; } =
+        "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\nConnection: close\r\n\r\n"u8.ToArray();
+
     private static void WritePlainError(Exchange exchange, int status, string message) =>
         exchange.Response.Send(status, "text/plain; charset=utf-8"u8, Encoding.UTF8.GetBytes(message));
 }

@@ -53,6 +53,7 @@ internal sealed class TurboApp : IAsyncDisposable
             TimeProvider = time,
             WriteCommonFields = cors.Write,
             WriteError = dispatcher.WriteError,
+            RefusalResponse = ApiError.TooManyConnections.ToResponse("Service Unavailable", cors.Unasked.Span),
         };
         _server = new TurboServer(serverOptions, dispatcher.HandleAsync);
     }

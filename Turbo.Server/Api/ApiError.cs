@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Text;
 using System.Text.Json;
 using Turbo.Server.Json;
 
@@ -47,6 +48,9 @@ internal readonly record struct ApiError(int Status, string Message, string? Par
 
     public static ApiError MethodNotAllowed => new(405, "this path does not take that method", Code: "method_not_allowed");
 
+    /// <summary>MAX_CONNECTIONS are open.</summary>
+    public static ApiError TooManyConnections => new(503, "too many connections; try again", Code: "overloaded");
+
     /// <summary>Too much waits for the database or for the hashing of passwords.</summary>
     public static ApiError Overloaded => new(503, "the server has too much to do; try again", Code: "overloaded");
 
@@ -58,6 +62,18 @@ internal readonly record struct ApiError(int Status, string Message, string? Par
     public static ApiError MissingParameter(string name) => new(400, $"{name} is missing", name, "missing_parameter");
 
     public static ApiError InvalidParameter(string name, string reason) => new(400, $"{name} {reason}", name, "invalid_parameter");
+
+    /// <summary>A whole response with this error, for a client whose request is not read.</summary>
+    /// <param name="reason">The status's reason-phrase.</param>
+    /// <param name="fields">Further field lines.</param>
+    public byte[] ToResponse(string reason, ReadOnlySpan<byte> fields)
+    {
+        ArrayBufferWriter<byte> content = new();
+        WriteContent(content);
+        string head = $"HTTP/1.1 {Status} {reason}\r\n{Encoding.ASCII.GetString(fields)}" +
+            $"{(HasRetryAfter ? $"Retry-After: {RetryAfterSeconds}\r\n" : "")}Content-Type: application/json\r\nContent-Length: {content.WrittenCount}\r\nConnection: close\r\n\r\n";
+        return [.. Encoding.ASCII.GetBytes(head), .. content.WrittenSpan];
+    }
 
     public void WriteContent(IBufferWriter<byte> output) => JsonOutput.Write(output, this, static (writer, error) =>
     {

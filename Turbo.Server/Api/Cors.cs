@@ -35,6 +35,9 @@ internal sealed class Cors
     private static readonly byte[] s_methods = Encoding.ASCII.GetBytes(Methods);
     private static readonly byte[] s_rest = Encoding.ASCII.GetBytes("Vary: Origin\r\n" + Methods + Headers);
 
+    /// <summary>The field lines for a client whose request was not read.</summary>
+    public ReadOnlyMemory<byte> Unasked => _allowsAny ? (byte[])[.. AllowAny, .. s_rest] : s_rest;
+
     /// <summary>Writes the fields within a response's head.</summary>
     public void Write(Exchange exchange, ResponseWriter response)
     {

@@ -125,6 +125,19 @@ internal sealed class Parameters
         return default;
     }
 
+    /// <summary>
+    /// A token's bytes, in place; empty when absent or refused. It is base64, whose plus signs many a client puts in a
+    /// form as they are: a blank in it can only have been one.
+    /// </summary>
+    public ReadOnlySpan<byte> Token(ReadOnlySpan<byte> name)
+    {
+        if (Bytes(name, out _).IsEmpty) return default;
+        Slot slot = _slots[Find(name)];
+        Span<byte> token = _bytes.AsSpan(slot.ValueStart, slot.ValueLength);
+        token.Replace((byte)' ', (byte)'+');
+        return token;
+    }
+
     /// <summary>true, false, 1 or 0; <paramref name="absent"/> when there is none, or an empty one in a form.</summary>
     public bool Flag(ReadOnlySpan<byte> name, bool absent = false)
     {

@@ -186,7 +186,7 @@ internal sealed class UserApi(TurboApp app)
 
     private Task<bool>? EndPresented(RequestContext context)
     {
-        ReadOnlySpan<byte> token = context.Parameters.Bytes("token"u8, out _);
+        ReadOnlySpan<byte> token = context.Parameters.Token("token"u8);
         if (context.Parameters.HasError) return null;
         if (!token.IsEmpty || Credentials.Bearer(context.Exchange.Fields, out token) || Credentials.Cookie(context.Exchange.Fields, out token)) return app.Sessions.EndAsync(token);
         return null;

@@ -144,6 +144,51 @@ internal sealed class RequestsAndResponsesTests
         Assert.That(head.Field("Content-Type"), Is.EqualTo("application/json"));
     }
 
+    // What the server itself refuses, before or within a handler, is told in the same shape.
+    [TestCase("BAD\r\n\r\n", 400, "invalid_request_error")]
+    [TestCase("GET / HTTP/1.1\r\n\r\n", 400, "invalid_request_error")]
+    [TestCase("GET / HTTP/1.1\r\nHost: a\r\nOrigin: https://app.example\r\nno colon\r\n\r\n", 400, "invalid_request_error")]
+    [TestCase("GET /{long} HTTP/1.1\r\nHost: a\r\n\r\n", 414, "invalid_request_error")]
+    [TestCase("GET / HTTP/1.1\r\nHost: a\r\nX: {long}{long}\r\n\r\n", 431, "invalid_request_error")]
+    [TestCase("GET / HTTP/1.1\r\nHost: a\r\nExpect: something\r\n\r\n", 417, "invalid_request_error")]
+    [TestCase("CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n", 501, "server_error")]
+    [TestCase("GET / HTTP/2.0\r\nHost: a\r\n\r\n", 505, "server_error")]
+    [TestCase("POST /user/login HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", 501, "server_error")]
+    [TestCase("POST /user/login HTTP/1.1\r\nHost: a\r\nContent-Length: 1048577\r\n\r\n", 413, "invalid_request_error")]
+    public void What_the_server_refuses_has_the_error_shape(string request, int status, string type)
+    {
+        using RawClient client = new(_app.EndPoint);
+        RawResponse response = client.Exchange(request.Replace("{long}", new string('x', 16 * 1024)));
+        Assert.That(response.Status, Is.EqualTo(status));
+        Assert.That((response.Field("Content-Type"), response.Field("Connection")), Is.EqualTo(("application/json", "close")));
+        Assert.That(response.Field("Access-Control-Allow-Origin"), Is.Not.Null);
+        Assert.That(response.Text, Does.Match($"^{{\"error\":{{\"message\":\"[^\"]+\",\"type\":\"{type}\",\"param\":null,\"code\":null}}}}$"));
+    }
+
+    [Test]
+    public async Task A_connection_too_many_is_503_in_the_error_shape()
+    {
+        await using TestApp app = await TestApp.StartAsync(static options => options with { Limits = options.Limits with { MaxConnections = 1 } });
+        using RawClient first = new(app.EndPoint);
+        Assert.That(first.Exchange("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n").Status, Is.EqualTo(200));
+        using RawClient second = new(app.EndPoint);
+        RawResponse refused = second.Read();
+        second.ExpectFin();
+        Assert.That((refused.Status, refused.Field("Retry-After"), refused.Field("Access-Control-Allow-Origin")), Is.EqualTo((503, "1", "*")));
+        Assert.That(refused.Text, Is.EqualTo("""{"error":{"message":"too many connections; try again","type":"server_error","param":null,"code":"overloaded"}}"""));
+    }
+
+    [Test]
+    public async Task A_body_that_does_not_come_is_408()
+    {
+        await using TestApp app = await TestApp.StartAsync(static options => options with { Limits = options.Limits with { BodyTimeout = TimeSpan.FromMilliseconds(50) } });
+        using RawClient client = new(app.EndPoint);
+        RawResponse response = client.Exchange("POST /user/login HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nuser");
+        Assert.That((response.Status, response.Field("Connection")), Is.EqualTo((408, "close")));
+        Assert.That(response.Text, Does.Contain("\"type\":\"invalid_request_error\""));
+        Assert.That((await app.EventsAsync()).Single().Status, Is.EqualTo(408));
+    }
+
     [Test]
     public async Task Health()
     {

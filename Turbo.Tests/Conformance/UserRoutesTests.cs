@@ -126,13 +126,17 @@ internal sealed class UserRoutesTests
         (await _app.FormAsync("/user/login", form)).IsError(400, "invalid_request_error", "missing_parameter", param);
 
     [Test]
-    public async Task Logout_ends_the_session_everywhere([Values("token", "bearer", "cookie", "get")] string by)
+    public async Task Logout_ends_the_session_everywhere([Values("token", "unescaped", "json", "bearer", "cookie", "get")] string by)
     {
-        (string token, _) = await _app.SignUpAsync("alice");
+        // One with a plus sign, which a form reads as a blank.
+        (string token, _) = await _app.SignUpAsync("alice", "secret");
+        while (!token.Contains('+')) token = (await _app.FormAsync("/user/login", "username=alice&password=secret")).Json.GetProperty("Token").GetString()!;
         string escaped = Uri.EscapeDataString(token);
         Reply reply = by switch
         {
             "token" => await _app.FormAsync("/user/logout", $"token={escaped}"),
+            "unescaped" => await _app.FormAsync("/user/logout", $"token={token}"),
+            "json" => await _app.JsonAsync("/user/logout", $$"""{"token":"{{token}}"}"""),
             "bearer" => await _app.PostAsync("/user/logout", token),
             "cookie" => await _app.SendAsync(HttpMethod.Post, "/user/logout", null, null, ("Cookie", $"a=b; sess={token}")),
             _ => await _app.GetAsync($"/user/logout?token={escaped}"),
