@@ -10,7 +10,6 @@ internal static class Program
         [] => ServeCommand.RunAsync([]),
         ["serve", .. var rest] => ServeCommand.RunAsync(rest),
         ["mock", .. var rest] => MockCommand.RunAsync(rest),
-        ["admin", ..] => Task.FromResult(Usage.NotAvailable("admin")),
         ["help" or "--help" or "-h"] => Print(Usage.Help()),
         ["version" or "--version"] => Print($"turbo {Usage.Version}\n"),
         [var unknown, ..] => Task.FromResult(Usage.Refuse($"unknown command {unknown}")),

@@ -11,7 +11,7 @@ internal static class Usage
     public const string Commands =
         """
         usage: turbo [serve [--mock]]     run the server; --mock answers /v1 from a mock upstream started beside it
-               turbo admin COMMAND        look after users, sessions, chats and events (not available yet)
+               turbo admin COMMAND        look after users, sessions, chats and events; see `turbo admin help`
                turbo mock [ADDRESS]       run the mock upstream alone, by default at :9090
                turbo help                 this text and the configuration
                turbo version
@@ -37,13 +37,6 @@ internal static class Usage
     public static int Refuse(string reason)
     {
         Console.Error.WriteLine($"turbo: {OptionMask.Printable(reason)}\n{Commands}");
-        return ExitCode.Usage;
-    }
-
-    /// <summary>For a command that is documented and not built yet.</summary>
-    public static int NotAvailable(string command)
-    {
-        Console.Error.WriteLine($"turbo: {command} is not available in this version of Turbo");
         return ExitCode.Usage;
     }
 

@@ -45,10 +45,6 @@ internal sealed class CommandLineTests
         Assert.That(await RunAsync(s_none, args), Is.EqualTo((2, "", $"turbo: {reason}\n{Usage.Commands}\n")));
 
     [Test]
-    public async Task A_command_that_is_not_there_yet_says_so() =>
-        Assert.That(await RunAsync(s_none, "admin", "list"), Is.EqualTo((2, "", "turbo: admin is not available in this version of Turbo\n")));
-
-    [Test]
     public async Task A_mock_and_an_upstream_exclude_each_other()
     {
         const string reason = "serve --mock brings its own upstream: leave OPENAI_API_URL out";
