@@ -36,17 +36,14 @@ internal static class MockCommand
 
     public static async Task<int> RunAsync(string[] args)
     {
-        if (args is ["--help" or "-h"])
+        if (args is ["help" or "--help" or "-h"])
         {
             Console.Out.Write(Help);
             return ExitCode.Ok;
         }
         string text = args is [var given, ..] ? given : DefaultAddress;
-        if (args.Length > 1 || !ListenAddress.TryParse(text, out ListenAddress address))
-        {
-            Console.Error.Write(Help);
-            return ExitCode.Usage;
-        }
+        if (args.Length > 1) return Refuse("takes one ADDRESS");
+        if (!ListenAddress.TryParse(text, out ListenAddress address)) return Refuse($"{OptionMask.Printable(text)} is not :PORT, HOST:PORT or [IPV6]:PORT");
         SocketTuning.UseInlineCompletions();
         MockServer mock;
         try
@@ -68,5 +65,11 @@ internal static class MockCommand
             await mock.StopAsync(TimeSpan.FromSeconds(5)).ConfigureAwait(false);
         }
         return ExitCode.Ok;
+    }
+
+    private static int Refuse(string reason)
+    {
+        Console.Error.WriteLine($"turbo mock: {reason}; see turbo mock --help");
+        return ExitCode.Usage;
     }
 }
