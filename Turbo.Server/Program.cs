@@ -1,3 +1,4 @@
+using Turbo.Server.Admin;
 using Turbo.Server.Cli;
 using Turbo.Server.Mock;
 
@@ -9,6 +10,7 @@ internal static class Program
     {
         [] => ServeCommand.RunAsync([]),
         ["serve", .. var rest] => ServeCommand.RunAsync(rest),
+        ["admin", .. var rest] => AdminCommand.RunAsync(rest),
         ["mock", .. var rest] => MockCommand.RunAsync(rest),
         ["help" or "--help" or "-h"] => Print(Usage.Help()),
         ["version" or "--version"] => Print($"turbo {Usage.Version}\n"),

@@ -1,0 +1,138 @@
+using System.Text;
+using Turbo.Server.Auth;
+using Turbo.Server.Storage;
+
+namespace Turbo.Server.Admin;
+
+/// <summary>A command was used or answered in a way that ends it: one line on stderr and the exit code.</summary>
+internal sealed class AdminException(string message, int exitCode) : Exception(message)
+{
+    public int ExitCode { get; } = exitCode;
+
+    /// <summary>What was asked for does not exist, or is taken.</summary>
+    public static AdminException Failed(string message) => new(message, Cli.ExitCode.Failed);
+
+    /// <summary>The command's words are off.</summary>
+    public static AdminException Misused(string message) => new(message, Cli.ExitCode.Usage);
+}
+
+/// <summary>What a command works with.</summary>
+internal sealed record AdminSession(Db Db, AppOptions Options, TimeProvider Time, AdminOutput Output, string[] Words, IReadOnlyDictionary<string, string> Flags)
+{
+    /// <summary>The one word at <paramref name="index"/>; the number of words was checked.</summary>
+    public string Word(int index) => Words[index];
+
+    /// <summary>The instant that a `--since 1h` flag means, or null without one.</summary>
+    public DateTime? Since =>
+        !Flags.TryGetValue("--since", out string? age) ? null
+        : OptionParser.TryDuration(age, out TimeSpan span) ? Time.GetUtcNow().UtcDateTime - span
+        : throw AdminException.Misused($"--since takes a duration such as 1h or 30d, not '{OptionMask.Printable(age)}'");
+}
+
+/// <summary>A command: its words, its flags, what its columns are, and what it does.</summary>
+internal sealed record AdminEntry(string Name, string[] Words, string[] Flags, string Meaning, string Columns, Func<AdminSession, Task> RunAsync)
+{
+    public string Synopsis => string.Join(' ', [Name, .. Words, .. Flags.Select(static f => $"[{f}]")]);
+}
+
+/// <summary>`turbo admin …`: works on the database of DB_ADDRESS, beside a running server too (contract section 10).</summary>
+internal static class AdminCommand
+{
+    /// <summary>The longest wait for the database to open, another process's lock included.</summary>
+    private static readonly TimeSpan s_openTimeout = TimeSpan.FromSeconds(20);
+
+    public static IReadOnlyList<AdminEntry> Entries { get; } =
+    [
+        .. UserCommands.Entries,
+        .. SessionCommands.Entries,
+        .. EventCommands.Entries,
+    ];
+
+    public static async Task<int> RunAsync(string[] args)
+    {
+        if (args is [] or ["help" or "--help" or "-h", ..])
+        {
+            Console.Out.Write(Help());
+            return Cli.ExitCode.Ok;
+        }
+        try
+        {
+            (AdminEntry entry, string[] words, Dictionary<string, string> flags, bool isJson) = Parse(args);
+            if (!AppOptions.TryRead(Environment.GetEnvironmentVariable, out AppOptions? options, out string? error))
+            {
+                Console.Error.WriteLine(error);
+                return Cli.ExitCode.Usage;
+            }
+            await using Db db = await OpenAsync(options, entry).ConfigureAwait(false);
+            using AdminOutput output = new(Console.OpenStandardOutput(), isJson);
+            await entry.RunAsync(new AdminSession(db, options, TimeProvider.System, output, words, flags)).ConfigureAwait(false);
+            return Cli.ExitCode.Ok;
+        }
+        catch (AdminException e)
+        {
+            return Fail(e.Message, e.ExitCode);
+        }
+        catch (StorageException e)
+        {
+            return Fail($"the database failed: {OptionMask.Printable(e.Message)}", Cli.ExitCode.Failed);
+        }
+        catch (TimeoutException)
+        {
+            return Fail($"the database did not answer within {s_openTimeout.TotalSeconds} s", Cli.ExitCode.Failed);
+        }
+    }
+
+    public static string Help()
+    {
+        StringBuilder text = new("usage: turbo admin COMMAND [--json]\n\nWorks on the database of DB_ADDRESS. Columns are separated by tabs; --json gives a JSON object a line.\n");
+        foreach (AdminEntry entry in Entries)
+        {
+            text.Append("\n  ").Append(entry.Synopsis).Append("\n      ").Append(entry.Meaning).Append("\n      columns: ").Append(entry.Columns).Append('\n');
+        }
+        return text.ToString();
+    }
+
+    private static (AdminEntry Entry, string[] Words, Dictionary<string, string> Flags, bool IsJson) Parse(string[] args)
+    {
+        AdminEntry entry = Entries.FirstOrDefault(e => e.Name == args[0])
+            ?? throw AdminException.Misused($"unknown command '{OptionMask.Printable(args[0])}'; `turbo admin help` lists them");
+        List<string> words = [];
+        Dictionary<string, string> flags = [];
+        bool isJson = false;
+        for (int i = 1; i < args.Length; i++)
+        {
+            if (args[i] == "--json")
+            {
+                isJson = true;
+            }
+            else if (entry.Flags.Any(f => f.Split(' ')[0] == args[i]))
+            {
+                if (i + 1 == args.Length) throw Misuse(entry);
+                flags[args[i]] = args[++i];
+            }
+            else
+            {
+                words.Add(args[i]);
+            }
+        }
+        return words.Count == entry.Words.Length ? (entry, [.. words], flags, isJson) : throw Misuse(entry);
+
+        static AdminException Misuse(AdminEntry entry) => AdminException.Misused($"usage: turbo admin {entry.Synopsis} [--json]");
+    }
+
+    private static Task<Db> OpenAsync(AppOptions options, AdminEntry entry)
+    {
+        // A mistyped path must not leave an empty database behind; only the first user may.
+        if (options.Database is SqliteAddress sqlite && entry.Name != "create" && !File.Exists(sqlite.Path))
+        {
+            throw AdminException.Failed($"there is no database at {OptionMask.Printable(sqlite.Path)}");
+        }
+        return Db.OpenAsync(options.Database, new DbOptions { Queue = options.StorageQueue }, TimeProvider.System).WaitAsync(s_openTimeout);
+    }
+
+    private static int Fail(string line, int code)
+    {
+        Console.Error.WriteLine($"turbo admin: {line}");
+        return code;
+    }
+}
