@@ -49,10 +49,11 @@ public class RouteTable<T> where T : class
     /// <summary>Adds a route for POST.</summary>
     public void Post(ReadOnlySpan<byte> path, T target) => Map(HttpMethod.Post, path, target);
 
-    /// <summary>Adds a route for any method, those without a name included.</summary>
+    /// <summary>Adds a route for any method, those without a name included. A second one for the same path throws.</summary>
     public void Any(ReadOnlySpan<byte> path, T target)
     {
-        Entry entry = Find(path) ?? Add(path);
+        Entry entry = FindOrAdd(path);
+        if (entry.Any is not null) throw new ArgumentException($"two routes for {Encoding.ASCII.GetString(path)}");
         entry.Any = target;
         SetAllow(entry);
     }
@@ -60,8 +61,7 @@ public class RouteTable<T> where T : class
     /// <summary>Adds a route. A second one for the same method and path throws.</summary>
     public void Map(HttpMethod method, ReadOnlySpan<byte> path, T target)
     {
-        if (path.IsEmpty || path[0] is not ((byte)'/' or (byte)'*')) throw new ArgumentException("a path begins with '/'", nameof(path));
-        Entry entry = Find(path) ?? Add(path);
+        Entry entry = FindOrAdd(path);
         if (entry.ByMethod[(int)method] is not null) throw new ArgumentException($"two routes for {method} {Encoding.ASCII.GetString(path)}");
         entry.ByMethod[(int)method] = target;
         SetAllow(entry);
@@ -103,6 +103,12 @@ public class RouteTable<T> where T : class
             if (path.SequenceEqual(entry.Path)) return entry;
         }
         return null;
+    }
+
+    private Entry FindOrAdd(ReadOnlySpan<byte> path)
+    {
+        if (path.IsEmpty || path[0] is not ((byte)'/' or (byte)'*')) throw new ArgumentException("a path begins with '/'", nameof(path));
+        return Find(path) ?? Add(path);
     }
 
     private Entry? Find(ReadOnlySpan<byte> path)
@@ -149,7 +155,7 @@ public class RouteTable<T> where T : class
     }
 }
 
-/// <summary>Routes straight to handlers; answers 404 and 405 (with Allow) itself, through the server's error writer.</summary>
+/// <summary>Routes straight to handlers; answers 404 through the server's error writer, and 405 with Allow and no content.</summary>
 public sealed class Router : RouteTable<RequestHandler>
 {
     /// <summary>The handler to give a <see cref="TurboServer"/>.</summary>

@@ -124,8 +124,12 @@ public sealed class BodyReader
         }
     }
 
-    /// <summary>Whether what is left is known to be at most <paramref name="bytes"/>, so that draining it is cheaper than a new connection.</summary>
-    internal bool CanDrain(long bytes) => _isDone || (Reject == RejectReason.None && !_continuePending && (_kind == BodyKind.Chunked || _left <= bytes));
+    /// <summary>
+    /// Whether the connection is likely to outlive the body: what is left is at most <paramref name="bytes"/>, so that
+    /// draining it is cheaper than a new connection, or of unknown length, or the handler has begun to read it.
+    /// </summary>
+    internal bool CanDrain(long bytes) =>
+        _isDone || (Reject == RejectReason.None && !_continuePending && (_kind == BodyKind.Chunked || _left <= bytes || BytesRead > 0));
 
     // Takes the next piece out of what the connection holds; false when it holds too little.
     private bool TryTake(Http1Connection connection, out BodyRead read)

@@ -240,6 +240,8 @@ internal sealed partial class Http1Connection(ServerContext server, Connection t
     /// <summary>The common end: the handler completed on this thread, nothing to drain.</summary>
     private bool EndInline(Exchange exchange)
     {
+        // The client has left, or was made to: further requests of it are not answered.
+        if (transport.EndReason != EndReason.None) return false;
         if (!exchange.Response.HasStarted) WriteMissingResponse(exchange);
         if (!exchange.Response.HasEnded && !exchange.Response.End())
         {
@@ -277,7 +279,6 @@ internal sealed partial class Http1Connection(ServerContext server, Connection t
             transport.SetEndReason(EndReason.Upgraded);
             return false;
         }
-        if (transport.EndReason is EndReason.Aborted or EndReason.WriteTimeout) return false;
         if (!EndInline(exchange))
         {
             _lingers |= !exchange.Body.IsComplete;

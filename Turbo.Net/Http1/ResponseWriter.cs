@@ -228,7 +228,8 @@ public sealed class ResponseWriter
 
     private bool IsTaken(in FlushResult result)
     {
-        if (!result.IsCompleted && !result.IsCanceled) return true;
+        // A send that an abort ended looks like any other to the pipe.
+        if (!result.IsCompleted && !result.IsCanceled && !_exchange.Connection.Transport.IsAborted) return true;
         _exchange.Connection.Transport.SetEndReason(Transport.EndReason.PeerReset);
         return false;
     }

@@ -7,6 +7,7 @@ namespace Turbo.Net.Transport;
 public abstract class Connection : IDuplexPipe
 {
     private int _endReason;
+    private int _isAborted;
 
     /// <summary>Bytes from the peer. Completes when the peer sends FIN; fails when it resets.</summary>
     public abstract PipeReader Input { get; }
@@ -25,6 +26,9 @@ public abstract class Connection : IDuplexPipe
 
     /// <summary>Why the connection ended.</summary>
     public EndReason EndReason => (EndReason)Volatile.Read(ref _endReason);
+
+    /// <summary>Whether <see cref="Abort"/> was called: what is written goes nowhere.</summary>
+    public bool IsAborted => Volatile.Read(ref _isAborted) != 0;
 
     /// <summary>Completes when everything given to <see cref="Output"/> was handed to the peer's side, or cannot be.</summary>
     public abstract Task OutputEnded { get; }
@@ -45,6 +49,13 @@ public abstract class Connection : IDuplexPipe
 
     /// <summary>The owner releases the connection: it reads and writes no more. What was not sent is lost: complete <see cref="Output"/> and await <see cref="OutputEnded"/> first.</summary>
     public abstract void Close();
+
+    /// <summary>Records the cause of an abort; true for the first one, which carries it out.</summary>
+    protected bool BeginAbort(EndReason reason)
+    {
+        SetEndReason(reason);
+        return Interlocked.Exchange(ref _isAborted, 1) == 0;
+    }
 
     /// <summary>Records why the connection ends, unless a cause is known.</summary>
     public void SetEndReason(EndReason reason) => Interlocked.CompareExchange(ref _endReason, (int)reason, 0);

@@ -9,7 +9,6 @@ internal sealed class MemoryTransport : Connection
     private readonly Pipe _toServer = new(new PipeOptions(readerScheduler: PipeScheduler.Inline, writerScheduler: PipeScheduler.Inline, useSynchronizationContext: false));
     private readonly Pipe _toPeer = new(new PipeOptions(readerScheduler: PipeScheduler.Inline, writerScheduler: PipeScheduler.Inline, pauseWriterThreshold: 1 << 20, resumeWriterThreshold: 1 << 19, useSynchronizationContext: false));
     private readonly MemoryOutput _output;
-    private volatile bool _isAborted;
 
     public MemoryTransport() => _output = new MemoryOutput(this);
 
@@ -34,8 +33,7 @@ internal sealed class MemoryTransport : Connection
 
     public override void Abort(EndReason reason)
     {
-        SetEndReason(reason);
-        _isAborted = true;
+        if (!BeginAbort(reason)) return;
         _toServer.Writer.Complete(Reset());
         // The writing side is its owner's to end.
         _toPeer.Writer.CancelPendingFlush();
@@ -64,9 +62,9 @@ internal sealed class MemoryTransport : Connection
         public override ValueTask<FlushResult> FlushAsync(CancellationToken cancellationToken = default)
         {
             transport.Flushes++;
-            return transport._isAborted ? new ValueTask<FlushResult>(new FlushResult(false, true)) : _pipe.FlushAsync(cancellationToken);
+            return transport.IsAborted ? new ValueTask<FlushResult>(new FlushResult(false, true)) : _pipe.FlushAsync(cancellationToken);
         }
 
-        public override void Complete(Exception? exception = null) => _pipe.Complete(transport._isAborted ? Reset() : exception);
+        public override void Complete(Exception? exception = null) => _pipe.Complete(transport.IsAborted ? Reset() : exception);
     }
 }

@@ -26,7 +26,6 @@ internal sealed class SocketTransport : Connection
     private readonly SocketConnection _pipes;
     private readonly SocketOutput _output;
     private readonly TaskCompletionSource _outputEnded = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private int _isAborted;
 
     public SocketTransport(Socket socket, PinnedBlockPool pool)
     {
@@ -91,8 +90,7 @@ internal sealed class SocketTransport : Connection
 
     public override void Abort(EndReason reason)
     {
-        SetEndReason(reason);
-        if (Interlocked.Exchange(ref _isAborted, 1) != 0) return;
+        if (!BeginAbort(reason)) return;
         try
         {
             // Close with a zero linger sends RST. No shutdown before it: a FIN would make a truncated body look complete.

@@ -47,7 +47,7 @@ internal sealed class TlsTransport : Connection
 
     public override void Abort(EndReason reason)
     {
-        SetEndReason(reason);
+        if (!BeginAbort(reason)) return;
         try
         {
             _socket.LingerState = new LingerOption(true, 0);

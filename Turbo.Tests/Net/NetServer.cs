@@ -4,6 +4,7 @@ using System.IO.Pipelines;
 using System.Net;
 using System.Text;
 using Turbo.Net;
+using Turbo.Net.Buffers;
 using Turbo.Net.Diagnostics;
 using Turbo.Net.Transport;
 using Turbo.Tests.Support;
@@ -45,8 +46,11 @@ internal sealed class NetServer : IAsyncDisposable
             TimeProvider = time ?? TimeProvider.System,
         };
         Server = new TurboServer(with?.Invoke(options) ?? options, handler ?? Plain().HandleAsync);
+        _blocks = PinnedBlockPool.Shared.Outstanding;
         Server.Start();
     }
+
+    private readonly int _blocks;
 
     public TurboServer Server { get; }
 
@@ -114,6 +118,7 @@ internal sealed class NetServer : IAsyncDisposable
         await Server.DisposeAsync();
         Assert.That(Log.Bugs, Is.Empty, "the server failed");
         Assert.That(Server.ConnectionCount, Is.Zero, "connections left");
+        await Until.TrueAsync(() => PinnedBlockPool.Shared.Outstanding <= _blocks);
     }
 }
 

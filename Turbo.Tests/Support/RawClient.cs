@@ -116,11 +116,32 @@ internal sealed class RawClient : IDisposable
     }
 
     /// <summary>Reads and drops that many bytes.</summary>
-    public void Drop(long count)
+    public void Drop(long count) => ReadPieces(count, static _ => { });
+
+    /// <summary>Reads the content that follows a head, in pieces.</summary>
+    public void ReadContent(string head, Action<ReadOnlySpan<byte>> piece)
+    {
+        RawResponse response = new(head, []);
+        if (response.Field("Content-Length") is { } length)
+        {
+            ReadPieces(long.Parse(length, CultureInfo.InvariantCulture), piece);
+            return;
+        }
+        while (true)
+        {
+            long size = Convert.ToInt64(ReadLine(), 16);
+            ReadPieces(size, piece);
+            if (ReadLine().Length > 0) throw Failure("chunk-data not followed by CRLF");
+            if (size == 0) return;
+        }
+    }
+
+    private void ReadPieces(long count, Action<ReadOnlySpan<byte>> piece)
     {
         while (count > 0)
         {
             int have = (int)Math.Min(count, _end - _start);
+            piece(_buffer.AsSpan(_start, have));
             _start += have;
             count -= have;
             if (count > 0) Receive($"{count} more bytes");
