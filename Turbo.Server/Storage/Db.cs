@@ -10,6 +10,7 @@ internal abstract class Db : IAsyncDisposable
 {
     public abstract IUserStore Users { get; }
     public abstract IGroupStore Groups { get; }
+    public abstract IChatStore Chats { get; }
     public abstract IEventStore Events { get; }
 
     /// <summary>What was opened, for a log line: never a password.</summary>

@@ -18,11 +18,13 @@ internal sealed class SqliteDb : Db
         _readers = readers;
         Users = new SqliteUserStore(writer, readers, time);
         Groups = new SqliteGroupStore(writer, readers, time);
+        Chats = new SqliteChatStore(writer, readers, time);
         Events = new SqliteEventStore(writer, readers);
     }
 
     public override IUserStore Users { get; }
     public override IGroupStore Groups { get; }
+    public override IChatStore Chats { get; }
     public override IEventStore Events { get; }
     public override string Description => $"SQLite {_path}";
 

@@ -43,6 +43,7 @@ internal static class SqliteMigrations
         ("event usage columns", AddEventColumns),
         ("lookup indexes", AddLookupIndexes),
         ("unique usernames", AddUsernameIndex),
+        ("chat indexes", AddChatIndexes),
     ];
 
     public static void Apply(SqliteSession session, DateTime now)
@@ -110,5 +111,16 @@ internal static class SqliteMigrations
         session.Execute(unique
             ? "CREATE UNIQUE INDEX turbo_users_username ON users(username) WHERE deleted_at IS NULL"
             : "CREATE INDEX turbo_users_username ON users(username) WHERE deleted_at IS NULL");
+    }
+
+    // Messages are kept in the order of their instant, which text alone is not where the Go program wrote another zone.
+    private static void AddChatIndexes(SqliteSession session)
+    {
+        session.Execute("CREATE INDEX IF NOT EXISTS turbo_chat_users_chat ON chat_users(chat_id)");
+        session.Execute("CREATE INDEX IF NOT EXISTS turbo_messages_chat ON messages(chat_id, julianday(created_at), created_at, id)");
+        session.Execute("""
+            CREATE INDEX IF NOT EXISTS turbo_messages_context ON messages(chat_id, julianday(created_at), created_at, id)
+            WHERE deleted_at IS NULL AND otr IS NOT 1
+            """);
     }
 }

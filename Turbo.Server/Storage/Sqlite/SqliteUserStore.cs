@@ -6,6 +6,11 @@ internal sealed partial class SqliteUserStore(SqliteWriter writer, SqliteReaders
 {
     internal const string Columns = "id, created_at, updated_at, deleted_at, first_name, last_name, username, password";
 
+    /// <summary>In the same places, for a list of other users: whoever reads it has no use for a hash.</summary>
+    internal const string PublicColumns = "id, created_at, updated_at, deleted_at, first_name, last_name, username, ''";
+
+    internal const string PublicById = $"SELECT {PublicColumns} FROM users WHERE id = ? AND +deleted_at IS NULL";
+
     internal const string ById = $"SELECT {Columns} FROM users WHERE id = ? AND +deleted_at IS NULL";
 
     // Rows of the Go program may repeat a username; the oldest is the one it logged in.
@@ -132,7 +137,7 @@ internal sealed partial class SqliteUserStore(SqliteWriter writer, SqliteReaders
         return user is null ? null : user with { Groups = SqliteGroupStore.OfUser(session, user.Id) };
     }
 
-    private static User Read(SqliteStatement row) => new()
+    internal static User Read(SqliteStatement row) => new()
     {
         Id = row.Text(0),
         CreatedAt = row.Time(1),

@@ -6,7 +6,7 @@ using Turbo.Server.Model;
 
 namespace Turbo.Tests.Server.Json;
 
-/// <summary>Contract sections 2, 4 and 5: names and their order.</summary>
+/// <summary>Contract sections 2 and 4 to 7: names and their order.</summary>
 [TestFixture]
 internal sealed class JsonShapeTests
 {
@@ -77,6 +77,47 @@ internal sealed class JsonShapeTests
         row.Response.Set("{\"data\":[]}"u8);
         Assert.That(Text(output => EventJson.Write(output, row)), Is.EqualTo(
             """{"CreatedAt":"2026-11-23T08:48:06.1057222Z","UpdatedAt":"2026-11-23T08:48:06.1057222Z","DeletedAt":null,"ID":"212c19bc-c6b9-4dc5-a9dd-5901072c0d3a","Timestamp":"2026-11-23T08:48:06.1057222Z","ClientIP":"127.0.0.1","Endpoint":"/v1/models","Request":"","Response":"{\"data\":[]}","Status":200,"Message":"","Duration":6393882,"Method":"GET","Params":"a=1&b=2","UserID":"u"}"""));
+    }
+
+    private static readonly Chat s_chat = new()
+    {
+        Id = "c", CreatedAt = s_created, UpdatedAt = s_created.AddSeconds(1), Name = "general", Model = "gpt-3", UserId = "u", GroupId = "g",
+    };
+
+    private static readonly ChatMessage s_message = new()
+    {
+        Id = "m", CreatedAt = s_created, UpdatedAt = s_created, ChatId = "c", UserId = "u", GroupId = "g",
+        Prompt = "ünï ☃ \"q\"\n", Reply = "Hi there", Model = "gpt-3", Otr = true,
+    };
+
+    private const string ChatText =
+        """{"CreatedAt":"2026-11-23T08:48:06.1057222Z","UpdatedAt":"2026-11-23T08:48:07.1057222Z","DeletedAt":null,"id":"c","name":"general","model":"gpt-3","user_id":"u","group_id":"g"}""";
+
+    private const string MessageText =
+        """{"CreatedAt":"2026-11-23T08:48:06.1057222Z","UpdatedAt":"2026-11-23T08:48:06.1057222Z","DeletedAt":null,"id":"m","chat_id":"c","user_id":"u","group_id":"g","prompt":"ünï ☃ \"q\"\n","reply":"Hi there","model":"gpt-3","otr":true}""";
+
+    [Test]
+    public void Chat_alone_in_an_index_and_in_a_reading()
+    {
+        Assert.That(Text(output => ChatJson.Write(output, s_chat)), Is.EqualTo(ChatText));
+        Assert.That(Text(output => ChatJson.WriteIndex(output, [s_chat, s_chat])), Is.EqualTo($$"""{"chats":[{{ChatText}},{{ChatText}}]}"""));
+        Assert.That(Text(output => ChatJson.WriteIndex(output, [])), Is.EqualTo("""{"chats":[]}"""));
+        Assert.That(Text(output => ChatJson.WriteReading(output, s_chat, [s_message], [s_user])),
+            Is.EqualTo($$"""{"chat":{{ChatText}},"messages":[{{MessageText}}],"users":[{{UserText}}]}"""));
+        Assert.That(Text(output => ChatJson.WriteReading(output, s_chat, [], [])),
+            Is.EqualTo($$"""{"chat":{{ChatText}},"messages":[],"users":[]}"""));
+    }
+
+    [Test]
+    public void Message_as_an_answer_and_in_a_stream()
+    {
+        Assert.That(Text(output => MessageJson.WriteReply(output, s_message)), Is.EqualTo($$"""{"message":{{MessageText}},"reply":"Hi there"}"""));
+        Assert.That(Text(output => MessageJson.WriteStreamed(output, s_message, s_message.Reply, partial: false)),
+            Is.EqualTo($$"""{"message":{{MessageText}},"partial":false}"""));
+        Assert.That(Text(output => MessageJson.WriteStreamed(output, s_message, " there", partial: true)),
+            Is.EqualTo($$"""{"message":{{MessageText.Replace("Hi there", " there")}},"partial":true}"""));
+        Assert.That(Text(output => MessageJson.WriteStreamed(output, s_message, "", partial: false, "upstream broke off")),
+            Is.EqualTo($$"""{"message":{{MessageText.Replace("Hi there", "")}},"partial":false,"error":"upstream broke off"}"""));
     }
 
     [Test]

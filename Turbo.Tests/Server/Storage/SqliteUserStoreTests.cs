@@ -1,4 +1,3 @@
-using Microsoft.Data.Sqlite;
 using Turbo.Server;
 using Turbo.Server.Model;
 using Turbo.Server.Storage;
@@ -155,30 +154,5 @@ internal sealed class SqliteUserStoreTests
             last = page[^1];
         }
         Assert.That(seen, Is.EquivalentTo(Enumerable.Range(0, 7).Select(i => "user" + i)));
-    }
-
-    [Test]
-    public async Task An_unknown_member_leaves_no_group()
-    {
-        User ann = (await _db.Users.CreateAsync(Someone("ann") with { GroupName = null }, null))!.User;
-        User bob = (await _db.Users.CreateAsync(Someone("bob") with { GroupName = null }, null))!.User;
-
-        GroupCreation refused = await _db.Groups.CreateAsync("team", "", ann.Id, [bob.Id, "nobody"]);
-        Assert.That(refused, Is.EqualTo(new GroupCreation(null, "nobody")));
-        Assert.That(await _db.Groups.OfUserAsync(bob.Id), Is.Empty);
-
-        Group team = (await _db.Groups.CreateAsync("team", "ours", ann.Id, [bob.Id, bob.Id, ann.Id])).Group!;
-        Assert.That(await _db.Groups.FindAsync(team.Id), Is.EqualTo(team));
-        Assert.That(await _db.Groups.OfUserAsync(bob.Id), Is.EqualTo(new[] { team }));
-        Assert.That(await CountAsync("group_members"), Is.EqualTo(2));
-    }
-
-    private async Task<long> CountAsync(string table)
-    {
-        await using var connection = new SqliteConnection($"Data Source={_folder.File("turbo.db")};Pooling=False");
-        await connection.OpenAsync();
-        await using SqliteCommand command = connection.CreateCommand();
-        command.CommandText = $"SELECT count(*) FROM {table}";
-        return (long)(await command.ExecuteScalarAsync())!;
     }
 }

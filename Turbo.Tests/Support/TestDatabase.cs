@@ -1,0 +1,57 @@
+using Microsoft.Data.Sqlite;
+using Turbo.Server;
+using Turbo.Server.Storage;
+
+namespace Turbo.Tests.Support;
+
+/// <summary>The databases that Turbo runs on. Fixtures that hold for all of them take one as their parameter.</summary>
+public enum DatabaseKind { Sqlite }
+
+/// <summary>A database of one test, gone with it: empty, or as the Go program left it.</summary>
+internal abstract class TestDatabase : IAsyncDisposable
+{
+    public abstract DbAddress Address { get; }
+
+    public static Task<TestDatabase> CreateAsync(DatabaseKind kind, bool golden = false) => kind switch
+    {
+        DatabaseKind.Sqlite => Task.FromResult<TestDatabase>(new SqliteTestDatabase(golden)),
+        _ => throw new ArgumentOutOfRangeException(nameof(kind)),
+    };
+
+    public Task<Db> OpenAsync(TimeProvider? time = null, DbOptions? options = null) =>
+        Db.OpenAsync(Address, options ?? new DbOptions(), time ?? TimeProvider.System);
+
+    /// <summary>Runs SQL beside whatever has the database open; the first value of its first row, null where there is none.</summary>
+    public abstract Task<object?> RunAsync(string sql);
+
+    /// <summary>A count that the SQL answers.</summary>
+    public async Task<long> CountAsync(string sql) => (long)(await RunAsync(sql))!;
+
+    public abstract ValueTask DisposeAsync();
+}
+
+internal sealed class SqliteTestDatabase : TestDatabase
+{
+    private readonly TempFolder _folder = new();
+    private readonly string _path;
+
+    public SqliteTestDatabase(bool golden) => _path = golden ? Golden.CopyTo(_folder) : _folder.File("turbo.db");
+
+    public override DbAddress Address => new SqliteAddress(_path);
+
+    public override async Task<object?> RunAsync(string sql)
+    {
+        await using var connection = new SqliteConnection($"Data Source={_path};Pooling=False");
+        await connection.OpenAsync();
+        await using SqliteCommand command = connection.CreateCommand();
+        command.CommandText = sql;
+        object? value = await command.ExecuteScalarAsync();
+        return value is DBNull ? null : value;
+    }
+
+    public override ValueTask DisposeAsync()
+    {
+        _folder.Dispose();
+        return default;
+    }
+}
