@@ -198,7 +198,7 @@ internal sealed class ProxyRoutesTests
             client.Reset();
         }
         await Until.TrueAsync(() => upstream.Peer(1).HasEnded);
-        await Until.TrueAsync(() => app.EventsAsync().GetAwaiter().GetResult().Count == 2);
+        await Until.TrueAsync(() => app.App.Events.QueuedRows + app.App.Events.StoredRows == 2);
         List<EventRecord> rows = await app.EventsAsync();
         Assert.That(rows.Select(static row => (row.Endpoint, row.Status, row.Response, row.Message)), Is.EquivalentTo(new[]
         {
@@ -230,7 +230,7 @@ internal sealed class ProxyRoutesTests
             Assert.That(Encoding.ASCII.GetString(client.Send("ping").Take(4)), Is.EqualTo("ping"));
         }
         using (RawClient client = new(app.EndPoint)) Assert.That(client.Exchange(request).Text, Is.EqualTo("no"));
-        await Until.TrueAsync(() => app.EventsAsync().GetAwaiter().GetResult().Count == 3);
+        await Until.TrueAsync(() => app.App.Events.QueuedRows + app.App.Events.StoredRows == 3);
         Assert.That((await app.EventsAsync()).Where(static row => row.Endpoint == "/v1/realtime").Select(static row => row.Status), Is.EquivalentTo(new[] { 101, 403 }));
     }
 
