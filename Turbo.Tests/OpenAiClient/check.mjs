@@ -2,9 +2,13 @@
 // upstream behind it shows what it sees at MOCK_URL. Prints one line of JSON per check: {"check","ok","ms","error"}.
 // A check fails by throwing. Exits 1 when one failed.
 import assert from 'node:assert/strict';
+import { File } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import OpenAI, { APIUserAbortError, AuthenticationError, InternalServerError, NotFoundError, RateLimitError, toFile } from 'openai';
+
+// Node 18, which Debian 12 has, keeps it in a module.
+globalThis.File ??= File;
 
 const { BASE_URL, TOKEN, MOCK_URL } = process.env;
 assert(BASE_URL && TOKEN && MOCK_URL, 'BASE_URL, TOKEN and MOCK_URL must be set');
