@@ -78,7 +78,7 @@ internal static class OpenAiClientRun
         }
         catch (System.ComponentModel.Win32Exception e)
         {
-            throw new AssertionException($"node 20 or later is needed to run the openai package: {e.Message}");
+            throw new AssertionException($"node 18 or later is needed to run the openai package: {e.Message}");
         }
     }
 }
