@@ -185,6 +185,8 @@ internal sealed partial class RelayExchange(UpstreamPool pool)
     {
         ResponseWriter response = _exchange.Response;
         HeaderFields fields = head.Fields;
+        // An error that comes before the request is whole ends the upload, and the connection with it.
+        if (head.StatusCode >= 400 && !IsRequestSent) _exchange.IsPersistent = false;
         response.StartRaw(head.StatusCode, head.StatusAndReason);
         bool hasCoding = false;
         for (int i = 0; i < fields.Count; i++)
