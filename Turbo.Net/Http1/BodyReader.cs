@@ -126,10 +126,11 @@ public sealed class BodyReader
 
     /// <summary>
     /// Whether the connection is likely to outlive the body: what is left is at most <paramref name="bytes"/>, so that
-    /// draining it is cheaper than a new connection, or of unknown length, or the handler has begun to read it.
+    /// draining it is cheaper than a new connection, or of unknown length, or being read by a handler that answers
+    /// meanwhile. An error is no such answer: whoever sends one rarely reads on.
     /// </summary>
-    internal bool CanDrain(long bytes) =>
-        _isDone || (Reject == RejectReason.None && !_continuePending && (_kind == BodyKind.Chunked || _left <= bytes || BytesRead > 0));
+    internal bool CanDrain(long bytes, int status) =>
+        _isDone || (Reject == RejectReason.None && !_continuePending && (_kind == BodyKind.Chunked || _left <= bytes || (BytesRead > 0 && status < 400)));
 
     // Takes the next piece out of what the connection holds; false when it holds too little.
     private bool TryTake(Http1Connection connection, out BodyRead read)

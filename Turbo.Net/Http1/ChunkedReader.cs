@@ -148,6 +148,8 @@ internal struct ChunkedReader
         ReadOnlySpan<byte> extensions = content[digits..];
         if (!extensions.IsEmpty)
         {
+            // The order of an unfinished line's checks: what cannot be an extension is not one that is too large.
+            if (extensions[0] is not ((byte)';' or (byte)' ' or (byte)'\t')) return Refuse(RejectReason.InvalidChunk);
             _extensionBytes += extensions.Length;
             if (_extensionBytes > limits.MaxChunkExtensionBytes) return Refuse(RejectReason.ChunkExtensionsTooLarge);
             if (!AreExtensions(extensions)) return Refuse(RejectReason.InvalidChunk);

@@ -180,7 +180,7 @@ public sealed class Exchange
     /// <summary>Called when the head of the response ends: the last moment to say Connection: close.</summary>
     internal void SettlePersistence()
     {
-        if (IsPersistent && (Server.IsDraining || !Body.CanDrain(Server.Limits.MaxDrainBytes))) IsPersistent = false;
+        if (IsPersistent && (Server.IsDraining || !Body.CanDrain(Server.Limits.MaxDrainBytes, Response.Status))) IsPersistent = false;
     }
 
     internal void Reset()

@@ -1,13 +1,17 @@
 using System.IO.Pipelines;
 using System.Net;
+using Turbo.Net.Buffers;
 
 namespace Turbo.Net.Transport;
 
 /// <summary>The contract of <see cref="Connection"/> without a kernel, for benchmarks and fuzzing: two pipes, this side and the peer's.</summary>
 internal sealed class MemoryTransport : Connection
 {
-    private readonly Pipe _toServer = new(new PipeOptions(readerScheduler: PipeScheduler.Inline, writerScheduler: PipeScheduler.Inline, useSynchronizationContext: false));
-    private readonly Pipe _toPeer = new(new PipeOptions(readerScheduler: PipeScheduler.Inline, writerScheduler: PipeScheduler.Inline, pauseWriterThreshold: 1 << 20, resumeWriterThreshold: 1 << 19, useSynchronizationContext: false));
+    // Not the sockets' pool, whose blocks are counted; and not the shared arrays, which the collector trims between two counts.
+    private static readonly PinnedBlockPool s_blocks = new();
+
+    private readonly Pipe _toServer = new(new PipeOptions(s_blocks, PipeScheduler.Inline, PipeScheduler.Inline, useSynchronizationContext: false));
+    private readonly Pipe _toPeer = new(new PipeOptions(s_blocks, PipeScheduler.Inline, PipeScheduler.Inline, 1 << 20, 1 << 19, useSynchronizationContext: false));
     private readonly MemoryOutput _output;
 
     public MemoryTransport() => _output = new MemoryOutput(this);

@@ -1,4 +1,3 @@
-using System.Text;
 using Turbo.Tests.Support;
 
 namespace Turbo.Tests.Net;
@@ -116,41 +115,6 @@ internal sealed class CutTests
         Assert.That(client.HasEnded, Is.EqualTo(hasEnded), "closed as it said");
         Assert.That(client.IsReset, Is.False);
         Assert.That(client.TakeText(), Is.Empty);
-        return Split(wire, request.AsSpan().StartsWith("HEAD"u8));
-    }
-
-    private static List<RawResponse> Split(string wire, bool isHead)
-    {
-        List<RawResponse> all = [];
-        for (int at = 0; at < wire.Length; isHead = false)
-        {
-            int end = wire.IndexOf("\r\n\r\n", at, StringComparison.Ordinal) + 4;
-            RawResponse response = new(wire[at..end], []);
-            at = end;
-            StringBuilder content = new();
-            if (!isHead && response.Field("Content-Length") is { } length)
-            {
-                content.Append(wire, at, int.Parse(length));
-                at += int.Parse(length);
-            }
-            else if (response.Field("Transfer-Encoding") is not null)
-            {
-                while (true)
-                {
-                    int line = wire.IndexOf("\r\n", at, StringComparison.Ordinal);
-                    int size = Convert.ToInt32(wire[at..line], 16);
-                    at = line + 2 + size + 2;
-                    if (size == 0) break;
-                    content.Append(wire, line + 2, size);
-                }
-            }
-            else if (response.Status == 200 && !isHead)
-            {
-                content.Append(wire, at, wire.Length - at);
-                at = wire.Length;
-            }
-            all.Add(response with { Body = Segmented.Bytes(content.ToString()) });
-        }
-        return all;
+        return RawResponse.Split(wire, request.AsSpan().StartsWith("HEAD"u8));
     }
 }

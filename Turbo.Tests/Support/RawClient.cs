@@ -26,6 +26,46 @@ internal sealed record RawResponse(string Head, byte[] Body)
     /// <summary>Head and body without the Date line, for comparison.</summary>
     public string Undated => string.Join("\r\n", Head.Split("\r\n").Where(static l => !l.StartsWith("Date: ", StringComparison.Ordinal))) + Encoding.Latin1.GetString(Body);
 
+    /// <summary>The responses in what a server sent; what is not one fails the test.</summary>
+    public static List<RawResponse> Split(string wire, bool isHead)
+    {
+        List<RawResponse> all = [];
+        for (int at = 0; at < wire.Length; isHead = false)
+        {
+            int end = wire.IndexOf("\r\n\r\n", at, StringComparison.Ordinal) + 4;
+            if (end < 4) throw new AssertionException($"no response head at {at}: '{Segmented.Show(Encoding.Latin1.GetBytes(wire))}'");
+            RawResponse response = new(wire[at..end], []);
+            at = end;
+            StringBuilder content = new();
+            if (!isHead && response.Field("Content-Length") is { } length)
+            {
+                content.Append(wire, at, int.Parse(length, CultureInfo.InvariantCulture));
+                at += int.Parse(length, CultureInfo.InvariantCulture);
+            }
+            else if (response.Field("Transfer-Encoding") is not null)
+            {
+                while (true)
+                {
+                    int line = wire.IndexOf("\r\n", at, StringComparison.Ordinal);
+                    int size = Convert.ToInt32(wire[at..line], 16);
+                    at = line + 2 + size + 2;
+                    if (size == 0) break;
+                    content.Append(wire, line + 2, size);
+                }
+            }
+            else if (response.Status == 200 && !isHead)
+            {
+                content.Append(wire, at, wire.Length - at);
+                at = wire.Length;
+            }
+            all.Add(response with { Body = Segmented.Bytes(content.ToString()) });
+        }
+        return all;
+    }
+
+    /// <summary>Head and content as they came, where the content was not chunked.</summary>
+    public byte[] ToWire() => [.. Encoding.Latin1.GetBytes(Head), .. Body];
+
     public override string ToString() => Segmented.Show(Encoding.Latin1.GetBytes(Head)) + Segmented.Show(Body, 200);
 }
 
@@ -59,6 +99,20 @@ internal sealed class RawClient : IDisposable
         return this;
     }
 
+    /// <summary>Sends to a server that may cut the connection meanwhile; false when it did.</summary>
+    public bool TrySend(ReadOnlySpan<byte> wire)
+    {
+        try
+        {
+            Send(wire);
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
+    }
+
     /// <summary>Sends in two packets.</summary>
     public RawClient SendCut(byte[] wire, int at) => Send(wire.AsSpan(0, at)).Send(wire.AsSpan(at));
 
@@ -67,6 +121,19 @@ internal sealed class RawClient : IDisposable
     {
         _socket.Shutdown(SocketShutdown.Send);
         return this;
+    }
+
+    /// <summary>Sends FIN, unless the server has cut the connection meanwhile.</summary>
+    public void TryHalfClose()
+    {
+        try
+        {
+            HalfClose();
+        }
+        catch (SocketException)
+        {
+            // Reading tells how it ended.
+        }
     }
 
     /// <summary>Sends RST.</summary>

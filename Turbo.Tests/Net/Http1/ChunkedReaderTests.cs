@@ -167,6 +167,7 @@ internal sealed class ChunkedReaderTests
         Accepted("1;a=bcdef\r\nx\r\n0\r\n\r\n", "x", limits: limits);
         Accepted("0000000000000001;a=bcdef\r\nx\r\n0\r\n\r\n", "x", limits: limits);
         Refused("1;a=bcdefg\r\nx\r\n0\r\n\r\n", RejectReason.ChunkExtensionsTooLarge, limits);
+        Refused("1xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\r\n", RejectReason.InvalidChunk, limits);
         Refused("1;a=bbbbbbbbbbbbbbbbbbbbbbbbbbbb", RejectReason.ChunkExtensionsTooLarge, limits);
         Refused("1;a=bbbbbbbbbbbbbbbbbbbbbbbbbbbb\n", RejectReason.ChunkExtensionsTooLarge, limits);
         // All chunks together.
