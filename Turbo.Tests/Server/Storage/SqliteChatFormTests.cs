@@ -26,7 +26,7 @@ internal sealed class SqliteChatFormTests
         await db.Chats.AppendAsync(message);
         await db.Chats.AppendAsync(message with { Id = Ids.New(), Otr = false });
 
-        Assert.That(await _database.RunAsync($"SELECT group_concat(typeof(otr) || otr) FROM messages WHERE chat_id = '{chat.Id}'"), Is.EqualTo("integer1,integer0"));
+        Assert.That(await _database.RunAsync($"SELECT group_concat(typeof(otr) || otr) FROM (SELECT otr FROM messages WHERE chat_id = '{chat.Id}' ORDER BY rowid)"), Is.EqualTo("integer1,integer0"));
         Assert.That(await _database.RunAsync($"SELECT typeof(created_at) || ' ' || created_at FROM messages WHERE id = '{message.Id}'"), Is.EqualTo("text 2026-11-23 09:00:00.12345+00:00"));
         Assert.That(await _database.RunAsync($"SELECT llm || typeof(updated_at) FROM chats WHERE id = '{chat.Id}'"), Is.EqualTo("gpt-4text"));
     }
