@@ -14,7 +14,7 @@ internal sealed partial class RelayExchange
     // Ticks of the pool between two probes: 5 s.
     private const int ProbeTicks = 50;
 
-    private Connection? _tunnelClient;
+    private volatile Connection? _tunnelClient;
     private long _tunnelActive;
 
     /// <summary>Called by the pool's tick.</summary>
@@ -32,9 +32,12 @@ internal sealed partial class RelayExchange
         }
     }
 
+    // Once the request is read whole; the request may be sent twice.
     private void WatchClient()
     {
-        if (!_wantsUpgrade) _exchange.OnClientClosed(static (state, isReset) => ((RelayExchange)state!).ClientClosed(isReset), this);
+        if (_watchesClient) return;
+        _watchesClient = true;
+        _exchange.OnClientClosed(static (state, isReset) => ((RelayExchange)state!).ClientClosed(isReset), this);
     }
 
     private void ClientClosed(bool isReset)
@@ -46,6 +49,7 @@ internal sealed partial class RelayExchange
     private void CancelUpstream()
     {
         _isClientGone = true;
+        Interlocked.MemoryBarrier();
         _upstream?.Abort(EndReason.Aborted);
     }
 
@@ -67,11 +71,12 @@ internal sealed partial class RelayExchange
 
     private async ValueTask<RelayResult> TunnelAsync(UpstreamConnection upstream)
     {
-        if (!_isRequestSent)
-        {
-            pool.Discard(upstream, EndReason.Rejected);
-            return RelayResult.MalformedResponse;
-        }
+        _endReason = EndReason.Rejected;
+        if (!_isRequestSent) return RelayResult.MalformedResponse;
+        // The client's bytes are the tunnel's from here on.
+        await EndWatchAsync().ConfigureAwait(false);
+        if (_isClientGone) return RelayResult.ClientGone;
+        _endReason = EndReason.Upgraded;
         ResponseHead head = upstream.Head;
         ResponseWriter response = _exchange.Response;
         response.StartRaw(101, head.StatusAndReason);
@@ -93,8 +98,6 @@ internal sealed partial class RelayExchange
             await Tunnel.RunAsync(client, upstream.Transport, this).ConfigureAwait(false);
             _tunnelClient = null;
         }
-        _upstream = null;
-        pool.Discard(upstream, EndReason.Upgraded);
         return RelayResult.Tunnelled;
     }
 

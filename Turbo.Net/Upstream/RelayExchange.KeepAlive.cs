@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.CompilerServices;
 using System.Text;
 using Turbo.Net.Http1;
 
@@ -23,11 +24,15 @@ internal sealed partial class RelayExchange
     /// <summary>Remembers how the stream ended so far.</summary>
     private void NoteTail(in ReadOnlySequence<byte> piece)
     {
-        foreach (byte b in piece.Slice(Math.Max(0, piece.Length - 4)).ToArray()) _tail = _tail << 8 | b;
+        foreach (ReadOnlyMemory<byte> part in piece.Slice(Math.Max(0, piece.Length - 4)))
+        {
+            foreach (byte b in part.Span) _tail = _tail << 8 | b;
+        }
     }
 
     private bool IsBetweenEvents => _tail == 0 || (_tail & 0xFFFF) == 0x0A0A || (_tail & 0xFFFF) == 0x0D0D || _tail == 0x0D0A0D0A;
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<UpstreamRead> ReadKeptAliveAsync(UpstreamConnection upstream)
     {
         TimeSpan silent = TimeSpan.Zero;

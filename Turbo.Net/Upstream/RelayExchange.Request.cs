@@ -28,10 +28,8 @@ internal sealed partial class RelayExchange
     private RejectReason _bodyReject;
     private ValueTask _pump;
     private bool _hasPump;
+    private bool _watchesClient;
 
-    private bool IsRequestSent => _isRequestSent;
-
-    private bool CanReplay => !_isTooLarge && _isRequestSent;
 
     private void ResetRequest()
     {
@@ -42,6 +40,7 @@ internal sealed partial class RelayExchange
         _bodyReject = RejectReason.None;
         _pump = default;
         _hasPump = false;
+        _watchesClient = false;
         // What one large request needed is not kept for the small ones after it.
         if (_sent.Length > 16 * 1024) _sent = new byte[2048];
     }
@@ -148,12 +147,12 @@ internal sealed partial class RelayExchange
             if (_isTooLarge || _sentLength - _written >= FlushBytes)
             {
                 // Upstream may answer and close before it has all: its answer tells.
-                if (!await FlushRequestAsync(upstream).ConfigureAwait(false)) return true;
+                if (!await FlushRequestAsync(upstream).ConfigureAwait(false) && _isTooLarge) return true;
             }
         }
         _isRequestSent = true;
-        bool isTaken = await FlushRequestAsync(upstream).ConfigureAwait(false);
-        if (isTaken || !CanReplay) WatchClient();
+        await FlushRequestAsync(upstream).ConfigureAwait(false);
+        WatchClient();
         return true;
     }
 
@@ -170,7 +169,8 @@ internal sealed partial class RelayExchange
                 return;
             }
             AddContent(upstream, piece);
-            if (!await FlushRequestAsync(upstream).ConfigureAwait(false)) return;
+            // Upstream may take no more. What is small is gathered all the same: it may be sent to another connection.
+            if (!await FlushRequestAsync(upstream).ConfigureAwait(false) && _isTooLarge) return;
             upstream.ExtendRead(_options.FirstByteTimeout);
             if (piece.IsEnd)
             {
@@ -182,12 +182,35 @@ internal sealed partial class RelayExchange
         }
     }
 
+    /// <summary>Whether the request is held whole; waits for what the client has still to send of a small one.</summary>
+    private async ValueTask<bool> CanReplayAsync()
+    {
+        if (_hasPump && !_isTooLarge)
+        {
+            // What is dead may still seem to take bytes, but not for long.
+            _upstream!.Abort(EndReason.PeerClosed);
+            _hasPump = false;
+            await _pump.ConfigureAwait(false);
+        }
+        return !_isTooLarge && _isRequestSent && !_isClientGone;
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask EndPumpAsync()
     {
         if (!_hasPump) return;
-        if (!_pump.IsCompleted) _exchange.Body.Cancel();
-        await _pump.ConfigureAwait(false);
         _hasPump = false;
+        if (_pump.IsCompleted)
+        {
+            await _pump.ConfigureAwait(false);
+            return;
+        }
+        // It waits for the client or for upstream to take more: neither is wanted.
+        _exchange.Body.Cancel();
+        if (!_isRequestSent) _upstream?.Abort(EndReason.Aborted);
+        await _pump.ConfigureAwait(false);
+        // That the rest was not read is no fault of the request.
+        _bodyReject = RejectReason.None;
     }
 
     private ValueTask<bool> FlushRequestAsync(UpstreamConnection upstream)

@@ -23,6 +23,8 @@ internal sealed partial class RelayExchange(UpstreamPool pool)
     private int _halfClosedTicks;
     private volatile bool _isHalfClosed;
     private volatile bool _isClientGone;
+    private bool _isComplete;
+    private EndReason _endReason = EndReason.Aborted;
 
     public void Begin(Exchange exchange, RelayRules rules, IRelayObserver? observer)
     {
@@ -42,6 +44,8 @@ internal sealed partial class RelayExchange(UpstreamPool pool)
         _halfClosedTicks = 0;
         _isHalfClosed = false;
         _isClientGone = false;
+        _isComplete = false;
+        _endReason = EndReason.Aborted;
         ResetRequest();
     }
 
@@ -51,19 +55,55 @@ internal sealed partial class RelayExchange(UpstreamPool pool)
         // Answers to requests before this one do not wait for the origin.
         if (_exchange.Response.Unflushed > 0 && !await _exchange.Response.FlushAsync().ConfigureAwait(false)) return RelayResult.ClientGone;
         BuildHead();
-        RelayResult result = await ExchangeAsync().ConfigureAwait(false);
-        await EndPumpAsync().ConfigureAwait(false);
-        // From here on nobody calls back: what follows resets this object.
-        await _exchange.EndWatchAsync().ConfigureAwait(false);
-        if (_isHalfClosed)
+        RelayResult result;
+        try
         {
-            lock (_probeLock) _isHalfClosed = false;
+            result = await ExchangeAsync().ConfigureAwait(false);
+        }
+        finally
+        {
+            await EndAsync().ConfigureAwait(false);
         }
         // After a response that ended early the body is left behind, and that is no failure of the request.
-        if (result is RelayResult.Unreachable or RelayResult.MalformedResponse or RelayResult.Timeout && _bodyReject != RejectReason.None) return RelayResult.RequestRejected;
+        if (_bodyReject != RejectReason.None && result is RelayResult.Unreachable or RelayResult.MalformedResponse or RelayResult.Timeout) return RelayResult.RequestRejected;
         return _isClientGone ? RelayResult.ClientGone : result;
     }
 
+    /// <summary>
+    /// Ends whatever else may touch the connection (the pump, the watch for the client, the probe) and only then gives the
+    /// connection back or closes it: a late cancellation must not reset the exchange of whoever rents it next.
+    /// </summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private async ValueTask EndAsync()
+    {
+        try
+        {
+            await EndPumpAsync().ConfigureAwait(false);
+        }
+        finally
+        {
+            await EndWatchAsync().ConfigureAwait(false);
+            if (_upstream is { } upstream)
+            {
+                _upstream = null;
+                bool isReusable = _isComplete && _isRequestSent && !_isClientGone && upstream.IsReusable;
+                upstream.Release();
+                if (isReusable) pool.Return(upstream);
+                else pool.Discard(upstream, _isComplete && _isRequestSent ? EndReason.NotPersistent : _endReason);
+            }
+        }
+    }
+
+    /// <summary>From here on nobody calls back about the client.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private async ValueTask EndWatchAsync()
+    {
+        await _exchange.EndWatchAsync().ConfigureAwait(false);
+        if (!_isHalfClosed) return;
+        lock (_probeLock) _isHalfClosed = false;
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<RelayResult> ExchangeAsync()
     {
         UpstreamConnection? upstream = pool.TryRent();
@@ -86,24 +126,21 @@ internal sealed partial class RelayExchange(UpstreamPool pool)
                 }
                 if (upstream is null) return RelayResult.Overloaded;
             }
+            upstream.BeginExchange(this);
             _upstream = upstream;
-            upstream.User = this;
-            upstream.Head.Reset();
-            if (_isClientGone)
-            {
-                pool.Discard(upstream, EndReason.Aborted);
-                return RelayResult.ClientGone;
-            }
+            // Either this sees that the client left, or CancelUpstream sees the connection.
+            Interlocked.MemoryBarrier();
+            if (_isClientGone) return RelayResult.ClientGone;
 
             RelayResult result = await SendAsync(upstream).ConfigureAwait(false)
                 ? await ReadHeadAsync(upstream).ConfigureAwait(false)
                 : RelayResult.RequestRejected;
             if (result == RelayResult.Complete) return await RespondAsync(upstream).ConfigureAwait(false);
 
-            bool isDead = result == RelayResult.Unreachable && isPooled && upstream.Head.ParsedTo == 0 && upstream.Rest.IsEmpty;
+            bool isDead = result == RelayResult.Unreachable && isPooled && !upstream.HasReceived;
+            if (!isDead || !await CanReplayAsync().ConfigureAwait(false)) return result;
             _upstream = null;
             pool.Discard(upstream, EndReason.Aborted);
-            if (!isDead || !CanReplay || _isClientGone) return result;
             isPooled = false;
             upstream = null;
             pool.CountRetry();
@@ -150,6 +187,7 @@ internal sealed partial class RelayExchange(UpstreamPool pool)
         return isThere;
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<RelayResult> RespondAsync(UpstreamConnection upstream)
     {
         ResponseHead head = upstream.Head;
@@ -157,7 +195,7 @@ internal sealed partial class RelayExchange(UpstreamPool pool)
         RejectReason reject = MessageFraming.OfResponse(head, _exchange.Method == HttpMethod.Head, out BodyKind kind, out long length);
         if (reject != RejectReason.None || (_isClientGone && _exchange.Response.Status == 0))
         {
-            pool.Discard(upstream, EndReason.Rejected);
+            _endReason = EndReason.Rejected;
             return RelayResult.MalformedResponse;
         }
 
@@ -167,18 +205,8 @@ internal sealed partial class RelayExchange(UpstreamPool pool)
         _observer?.ResponseHead(head.StatusCode, head.Fields);
         upstream.BeginContent(kind, length);
         RelayResult result = await PassBodyAsync(upstream, kind).ConfigureAwait(false);
-        _upstream = null;
-        if (result != RelayResult.Complete)
-        {
-            pool.Discard(upstream, EndReason.Aborted);
-            return result;
-        }
-
-        bool isReusable = IsRequestSent && upstream.IsReusable;
-        upstream.Release();
-        if (isReusable) pool.Return(upstream);
-        else pool.Discard(upstream, IsRequestSent ? EndReason.NotPersistent : EndReason.Aborted);
-        return RelayResult.Complete;
+        _isComplete = result == RelayResult.Complete;
+        return result;
     }
 
     private void WriteHead(ResponseHead head, BodyKind kind, long length)
@@ -186,7 +214,7 @@ internal sealed partial class RelayExchange(UpstreamPool pool)
         ResponseWriter response = _exchange.Response;
         HeaderFields fields = head.Fields;
         // An error that comes before the request is whole ends the upload, and the connection with it.
-        if (head.StatusCode >= 400 && !IsRequestSent) _exchange.IsPersistent = false;
+        if (head.StatusCode >= 400 && !_isRequestSent) _exchange.IsPersistent = false;
         response.StartRaw(head.StatusCode, head.StatusAndReason);
         bool hasCoding = false;
         for (int i = 0; i < fields.Count; i++)

@@ -24,7 +24,9 @@ internal static class Tunnel
         {
             while (true)
             {
-                ReadResult result = await from.Input.ReadAsync().ConfigureAwait(false);
+                // Bytes that came before the switch were looked at by the watch for the client; a read that it cancelled
+                // leaves the pipe waiting for more than those.
+                if (!from.Input.TryRead(out ReadResult result)) result = await from.Input.ReadAsync().ConfigureAwait(false);
                 ReadOnlySequence<byte> buffer = result.Buffer;
                 foreach (ReadOnlyMemory<byte> piece in buffer) to.Output.Write(piece.Span);
                 from.Input.AdvanceTo(buffer.End);

@@ -32,7 +32,7 @@ public sealed class UpstreamClient(UpstreamPool pool)
         while (true)
         {
             upstream ??= await ConnectAsync().ConfigureAwait(false);
-            upstream.Head.Reset();
+            upstream.BeginExchange(user: null);
             RelayResult result;
             CancellationTokenRegistration registration = cancellation.Register(static state => ((UpstreamConnection)state!).Abort(EndReason.Aborted), upstream);
             result = await TryAsync(upstream, request).ConfigureAwait(false);
@@ -46,7 +46,7 @@ public sealed class UpstreamClient(UpstreamPool pool)
                 }
                 result = RelayResult.MalformedResponse;
             }
-            bool isDead = result == RelayResult.Unreachable && isPooled && upstream.Rest.IsEmpty;
+            bool isDead = result == RelayResult.Unreachable && isPooled && !upstream.HasReceived;
             await registration.DisposeAsync().ConfigureAwait(false);
             pool.Discard(upstream, EndReason.Aborted);
             cancellation.ThrowIfCancellationRequested();

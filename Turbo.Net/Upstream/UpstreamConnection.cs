@@ -52,6 +52,9 @@ internal sealed class UpstreamConnection(UpstreamPool pool, Connection transport
     /// <summary>The exchange that uses it; null in the pool.</summary>
     public RelayExchange? User { get; set; }
 
+    /// <summary>Whether a byte came since the exchange began: the request then reached somebody.</summary>
+    public bool HasReceived { get; private set; }
+
     /// <summary>Received and not yet consumed.</summary>
     public ReadOnlySequence<byte> Rest { get; set; }
 
@@ -73,6 +76,14 @@ internal sealed class UpstreamConnection(UpstreamPool pool, Connection transport
         {
             return false;
         }
+    }
+
+    /// <summary>Makes it ready for a request of this exchange, or of a program's own.</summary>
+    public void BeginExchange(RelayExchange? user)
+    {
+        User = user;
+        HasReceived = false;
+        Head.Reset();
     }
 
     /// <summary>Waits for more than <see cref="Rest"/>.</summary>
@@ -212,6 +223,7 @@ internal sealed class UpstreamConnection(UpstreamPool pool, Connection transport
     {
         Hold(result);
         HasEnded = result.IsCompleted;
+        HasReceived |= !result.Buffer.IsEmpty;
         return result.IsCompleted && result.Buffer.IsEmpty ? UpstreamRead.End : UpstreamRead.Data;
     }
 

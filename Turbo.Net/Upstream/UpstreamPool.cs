@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Security;
@@ -222,12 +223,16 @@ public sealed class UpstreamPool : IAsyncDisposable
     {
         Volatile.Write(ref _now, (long)Options.TimeProvider.GetElapsedTime(_start).TotalMilliseconds);
         UpstreamConnection[] open;
+        int count;
         lock (_tableLock)
         {
-            if (_open.Count == 0) return;
-            open = [.. _open];
+            count = _open.Count;
+            if (count == 0) return;
+            open = ArrayPool<UpstreamConnection>.Shared.Rent(count);
+            _open.CopyTo(open);
         }
-        foreach (UpstreamConnection connection in open) connection.Tick(Now);
+        for (int i = 0; i < count; i++) open[i].Tick(Now);
+        ArrayPool<UpstreamConnection>.Shared.Return(open, clearArray: true);
         EvictIdle();
     }
 
