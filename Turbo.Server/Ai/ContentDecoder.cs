@@ -44,7 +44,8 @@ internal static class ContentDecoder
             using Stream stream = Open(coding, coded, length);
             for (int total = 0, read; total < MaxDecodedBytes && (read = stream.Read(buffer)) > 0; total += read) take(buffer.AsSpan(0, read));
         }
-        catch (InvalidDataException)
+        // Each coding has its own: InvalidDataException, InvalidOperationException (Brotli) or an IOException (zlib).
+        catch (Exception e) when (e is InvalidDataException or InvalidOperationException or IOException)
         {
             // What the origin calls gzip and is not still reached the client as sent; only its usage is unknown.
         }

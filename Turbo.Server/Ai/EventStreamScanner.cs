@@ -11,12 +11,14 @@ internal sealed class EventStreamScanner(UsageScanner scanner)
     private State _state;
     private int _matched;
     private bool _isLineEmpty = true;
+    private bool _isAfterCr;
 
     public void Reset()
     {
         _state = State.LineStart;
         _matched = 0;
         _isLineEmpty = true;
+        _isAfterCr = false;
     }
 
     public void Feed(ReadOnlySpan<byte> stream)
@@ -29,11 +31,13 @@ internal sealed class EventStreamScanner(UsageScanner scanner)
                 byte b = stream[0];
                 if (b is (byte)'\n' or (byte)'\r')
                 {
-                    // An empty line ends the event; the LF of a CRLF is one more that does no harm.
-                    EndLine();
+                    // The LF of a CRLF is no line of its own.
+                    if (b == '\n' && _isAfterCr) _isAfterCr = false;
+                    else EndLine(b);
                     stream = stream[1..];
                     continue;
                 }
+                _isAfterCr = false;
                 _isLineEmpty = false;
                 if (b != name[_matched])
                 {
@@ -49,13 +53,15 @@ internal sealed class EventStreamScanner(UsageScanner scanner)
             ReadOnlySpan<byte> line = end < 0 ? stream : stream[..end];
             if (_state == State.Data) scanner.Feed(line);
             if (end < 0) return;
-            EndLine();
+            EndLine(stream[end]);
             stream = stream[(end + 1)..];
         }
     }
 
-    private void EndLine()
+    private void EndLine(byte end)
     {
+        _isAfterCr = end == '\r';
+        // An empty line ends the event.
         if (_isLineEmpty) scanner.BeginDocument();
         _state = State.LineStart;
         _matched = 0;

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Text.Json;
 
 namespace Turbo.Server.Ai;
 
@@ -19,7 +20,7 @@ internal sealed class UsageScanner
     private const int MaxTrackedDepth = 64;
 
     private static readonly SearchValues<byte> s_structure = SearchValues.Create("\"{}[]:,"u8);
-    private static readonly SearchValues<byte> s_structureOrDigit = SearchValues.Create("\"{}[]:,0123456789"u8);
+    private static readonly SearchValues<byte> s_structureOrNumber = SearchValues.Create("\"{}[]:,-0123456789"u8);
 
     private readonly byte[] _key = new byte[MaxKeyBytes];
     private readonly byte[] _model = new byte[MaxModelBytes];
@@ -107,9 +108,14 @@ internal sealed class UsageScanner
         int i = 0;
         for (; i < json.Length && char.IsAsciiDigit((char)json[i]); i++)
         {
-            if (_number < long.MaxValue / 100) _number = _number * 10 + (json[i] - '0');
+            int digit = json[i] - '0';
+            // One that no column holds is none.
+            if (_number > (long.MaxValue - digit) / 10) _pending = Key.None;
+            else _number = _number * 10 + digit;
         }
         if (i == json.Length) return default;
+        // Neither is one with a fraction or an exponent.
+        if (json[i] is (byte)'.' or (byte)'e' or (byte)'E') _pending = Key.None;
         _inNumber = false;
         switch (_pending)
         {
@@ -123,7 +129,7 @@ internal sealed class UsageScanner
 
     private ReadOnlySpan<byte> InStructure(ReadOnlySpan<byte> json)
     {
-        int stop = json.IndexOfAny(_pending >= Key.Prompt ? s_structureOrDigit : s_structure);
+        int stop = json.IndexOfAny(_pending >= Key.Prompt ? s_structureOrNumber : s_structure);
         if (stop < 0) return default;
         byte b = json[stop];
         switch (b)
@@ -150,6 +156,9 @@ internal sealed class UsageScanner
             case (byte)',':
                 _pending = Key.None;
                 _expectsKey = IsInObject;
+                break;
+            case (byte)'-':
+                _pending = Key.None;
                 break;
             default:
                 _inNumber = true;
@@ -208,6 +217,7 @@ internal sealed class UsageScanner
         if (_capturesModel)
         {
             ModelLength = _newModelLength;
+            if (Model.Contains((byte)'\\')) UnescapeModel();
             _capturesModel = false;
             _pending = Key.None;
         }
@@ -215,6 +225,26 @@ internal sealed class UsageScanner
         {
             _capturesKey = false;
             _pending = Classify(_key.AsSpan(0, _keyLength));
+        }
+    }
+
+    // Some servers escape the slash of a model's name. A name that is cut or malformed stays as it is.
+    private void UnescapeModel()
+    {
+        if (ModelLength == MaxModelBytes) return;
+        Span<byte> text = stackalloc byte[MaxModelBytes + 2];
+        text[0] = (byte)'"';
+        Model.CopyTo(text[1..]);
+        text[ModelLength + 1] = (byte)'"';
+        Utf8JsonReader reader = new(text[..(ModelLength + 2)], isFinalBlock: true, default);
+        try
+        {
+            reader.Read();
+            ModelLength = reader.CopyString(_model);
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            // The reply is not JSON: the client has it as it is, and so has the row.
         }
     }
 
