@@ -29,7 +29,7 @@ internal sealed class EventText
         }
         RedactForm(row.Params);
         if (endpoint.StartsWith("/v1/"u8))
-            RedactJson(row.Request);
+            RedactRelayedContent(row.Request);
         else
             RedactOwnContent(row.Request);
         RedactJson(row.Response);
@@ -59,6 +59,14 @@ internal sealed class EventText
             return;
         }
         if (!isJson)
+            RedactForm(content);
+        RedactJson(content);
+    }
+
+    /// <summary>What goes to OpenAI is its to judge: JSON, a form or any other text.</summary>
+    private void RedactRelayedContent(TextBuffer content)
+    {
+        if (content.Span.TrimStart(" \t\r\n"u8) is not [(byte)'{' or (byte)'[', ..])
             RedactForm(content);
         RedactJson(content);
     }
