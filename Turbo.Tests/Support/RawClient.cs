@@ -99,6 +99,8 @@ internal sealed class RawClient : IDisposable
         return this;
     }
 
+    public bool TrySend(string wire) => TrySend(Segmented.Bytes(wire));
+
     /// <summary>Sends to a server that may cut the connection meanwhile; false when it did.</summary>
     public bool TrySend(ReadOnlySpan<byte> wire)
     {
@@ -162,6 +164,29 @@ internal sealed class RawClient : IDisposable
         PeerEnd end = ReadToEnd(out byte[] rest);
         return end == PeerEnd.Fin ? response with { Body = rest } : throw Failure("reset within a body that only FIN may end");
     }
+
+    /// <summary>The next response, or null when the connection ends before it is whole; <see cref="Unread"/> tells how far it came.</summary>
+    public RawResponse? ReadToNext()
+    {
+        while (true)
+        {
+            int end = _buffer.AsSpan(_start, _end - _start).IndexOf("\r\n\r\n"u8) + 4;
+            if (end >= 4)
+            {
+                RawResponse response = new(Encoding.Latin1.GetString(_buffer, _start, end), []);
+                int length = int.Parse(response.Field("Content-Length") ?? "0", CultureInfo.InvariantCulture);
+                if (_end - _start - end >= length)
+                {
+                    Take(end);
+                    return response with { Body = Take(length) };
+                }
+            }
+            if (!TryReceive("a response or the end", out _)) return null;
+        }
+    }
+
+    /// <summary>Bytes received and not read.</summary>
+    public int Unread => _end - _start;
 
     public string ReadHead()
     {
