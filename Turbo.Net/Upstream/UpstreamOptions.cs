@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Security;
 
 namespace Turbo.Net.Upstream;
@@ -40,6 +41,9 @@ public sealed record UpstreamOptions
 
     /// <summary>The clock of all deadlines.</summary>
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
+
+    /// <summary>Looks a name up; another one in tests.</summary>
+    internal Func<string, CancellationToken, Task<IPAddress[]>> Resolve { get; init; } = Dns.GetHostAddressesAsync;
 
     /// <summary>Settings of the TLS handshake that differ from the default, such as another authority to trust; null changes nothing.</summary>
     public Action<SslClientAuthenticationOptions>? ConfigureTls { get; init; }

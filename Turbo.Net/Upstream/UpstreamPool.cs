@@ -34,7 +34,7 @@ public sealed class UpstreamPool : IAsyncDisposable
     public UpstreamPool(UpstreamOptions options)
     {
         Options = options;
-        _resolver = new UpstreamResolver(options.Host, options.DnsRefresh, options.TimeProvider);
+        _resolver = new UpstreamResolver(options);
         _start = options.TimeProvider.GetTimestamp();
         _timer = options.TimeProvider.CreateTimer(static state => ((UpstreamPool)state!).Tick(), this, s_tick, s_tick);
     }
@@ -231,6 +231,7 @@ public sealed class UpstreamPool : IAsyncDisposable
             open = ArrayPool<UpstreamConnection>.Shared.Rent(count);
             _open.CopyTo(open);
         }
+        _resolver.RefreshIfOld();
         for (int i = 0; i < count; i++) open[i].Tick(Now);
         ArrayPool<UpstreamConnection>.Shared.Return(open, clearArray: true);
         EvictIdle();
