@@ -52,18 +52,19 @@ internal sealed class DispatcherAllocationTests
         MemoryTransport transport = new(), bareTransport = new();
         Task serving = server.ServeAsync(transport), bareServing = bare.ServeAsync(bareTransport);
         Assert.That(Exchange(transport, wire), Does.StartWith(status + "\r\n"));
-        for (int round = 0; round < 3; round++)
+        // What one request allocates shows in each round; what a pool had to get anew after a collection, or on a
+        // thread new to it, in one of them.
+        long least = long.MaxValue, leastBare = long.MaxValue;
+        for (int round = 0; round < 5; round++)
         {
-            Measure(transport, wire);
-            Measure(bareTransport, wire);
             // The rows of this round are the spare ones of the next.
             await app.App.Events.FlushAsync();
+            // The session is looked up again where it went stale meanwhile.
+            await app.GetAsync("/user/session", token);
+            least = Math.Min(least, Measure(transport, wire));
+            leastBare = Math.Min(leastBare, Measure(bareTransport, wire));
         }
-        // The session is looked up again where it went stale meanwhile.
-        await app.GetAsync("/user/session", token);
-
-        long allocated = Measure(transport, wire), bareAllocated = Measure(bareTransport, wire);
-        Assert.That(allocated, Is.EqualTo(bareAllocated), $"bytes in {Requests} requests");
+        Assert.That(least, Is.EqualTo(leastBare), $"bytes in {Requests} requests");
         transport.PeerOutput.Complete();
         bareTransport.PeerOutput.Complete();
         await Task.WhenAll(serving, bareServing).WaitAsync(TimeSpan.FromSeconds(10));
@@ -71,6 +72,7 @@ internal sealed class DispatcherAllocationTests
 
     private static long Measure(MemoryTransport transport, byte[] wire)
     {
+        for (int i = 0; i < 10; i++) Send(transport, wire);
         long before = GC.GetAllocatedBytesForCurrentThread();
         for (int i = 0; i < Requests; i++) Send(transport, wire);
         return GC.GetAllocatedBytesForCurrentThread() - before;
