@@ -102,6 +102,7 @@ internal sealed partial class Http1Connection
         long writeDue = Volatile.Read(ref _writeDeadline);
         if (writeDue != Never) TickWrite(now, writeDue);
         if (now >= Volatile.Read(ref _readDeadline)) _input.CancelPendingRead();
+        Protocol?.Tick(now);
     }
 
     private void TickWrite(long now, long due)
@@ -119,6 +120,7 @@ internal sealed partial class Http1Connection
     public void BeginDrain()
     {
         if (_isIdle) _input.CancelPendingRead();
+        Protocol?.BeginDrain();
     }
 
     public void BeginWrite()

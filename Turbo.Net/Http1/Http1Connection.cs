@@ -24,10 +24,18 @@ internal sealed partial class Http1Connection(ServerContext server, Connection t
 
     private readonly PipeReader _input = transport.Input;
     private Exchange? _exchange;
+    private IUpgradedProtocol? _protocol;
     private int _requests;
     private bool _clientStays;
 
     public Connection Transport => transport;
+
+    /// <summary>What the connection was handed over to, where that lives under the server's tick and drain.</summary>
+    public IUpgradedProtocol? Protocol
+    {
+        get => Volatile.Read(ref _protocol);
+        set => Volatile.Write(ref _protocol, value);
+    }
 
     /// <summary>Where the connection stands in the server's table; the table's.</summary>
     public int TableIndex { get; set; }
@@ -257,6 +265,7 @@ internal sealed partial class Http1Connection(ServerContext server, Connection t
 
     private async ValueTask<bool> EndAsync(Exchange exchange, ValueTask handling)
     {
+        bool hasFailed = false;
         try
         {
             await handling.ConfigureAwait(false);
@@ -266,7 +275,8 @@ internal sealed partial class Http1Connection(ServerContext server, Connection t
             // What a client that left does to a handler is no fault of the handler.
             bool isClientGone = transport.EndReason != EndReason.None || exchange.HasClientClosed || exchange.Body.Reject != RejectReason.None;
             if (!isClientGone || !IsTransportFault(e)) server.Log.HandlerFailed(exchange, e);
-            if (exchange.Response.HasStarted)
+            hasFailed = true;
+            if (exchange.Response.HasStarted && Protocol is null)
             {
                 transport.Abort(EndReason.HandlerFault);
                 await EndWatchAsync().ConfigureAwait(false);
@@ -276,6 +286,12 @@ internal sealed partial class Http1Connection(ServerContext server, Connection t
         await EndWatchAsync().ConfigureAwait(false);
         if (exchange.IsUpgraded)
         {
+            if (Protocol is { } protocol)
+            {
+                await protocol.EndAsync(hasFailed).ConfigureAwait(false);
+                Protocol = null;
+                _lingers = true;
+            }
             transport.SetEndReason(EndReason.Upgraded);
             return false;
         }

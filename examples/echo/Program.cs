@@ -2,8 +2,9 @@ using System.Net;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using Turbo.Net;
+using Turbo.Net.WebSocket;
 
-// A server on Turbo.Net alone: GET /plaintext, GET /json, POST /echo. Listens at ADDRESS (default 127.0.0.1:8081).
+// A server on Turbo.Net alone: GET /plaintext, GET /json, POST /echo, a WebSocket echo at /ws. Listens at ADDRESS (default 127.0.0.1:8081).
 
 SocketTuning.UseInlineCompletions();
 Router routes = new();
@@ -22,6 +23,13 @@ routes.Get("/json"u8, static exchange =>
     return default;
 });
 routes.Post("/echo"u8, EchoAsync);
+WebSocketOptions webSocket = new() { MaxMessageBytes = 64 * 1024 * 1024 };
+routes.Get("/ws"u8, async exchange =>
+{
+    WebSocketConnection? socket = await WebSocketHandshake.AcceptAsync(exchange, webSocket);
+    if (socket is null) return;
+    while (await socket.ReceiveAsync() is { } message) await socket.SendAsync(message.Kind, message.Payload);
+});
 
 string address = Environment.GetEnvironmentVariable("ADDRESS") ?? "127.0.0.1:8081";
 if (!IPEndPoint.TryParse(address.StartsWith(':') ? "[::]" + address : address, out IPEndPoint? endPoint) || endPoint.Port == 0 && !address.EndsWith(":0", StringComparison.Ordinal))
