@@ -54,6 +54,8 @@ internal sealed partial record AppOptions
             Count(4, 16), (o, v) => o with { BcryptCost = v }),
         Row("LOGIN_ATTEMPTS", "10", "failed logins a minute, for a username or a client address, after which the answer is 429",
             Count(1, 1_000_000), (o, v) => o with { LoginAttempts = v }),
+        Row("CHAT_MESSAGES", "10000", "messages that `/chat/read` answers with at most, the newest ones",
+            Count(1, 1_000_000), (o, v) => o with { ChatMessages = v }),
         Row("CHAT_CONTEXT", "10", "earlier exchanges sent upstream with a chat's prompt, at most (not available yet)",
             Count(0, 1000), (o, v) => o with { ChatContext = v }, notBuilt: _ => true),
         Row("CHAT_CONTEXT_BYTES", "16K", "text of those exchanges, at most; the oldest go first (not available yet)",

@@ -64,6 +64,9 @@ internal sealed partial record AppOptions
     /// <summary>Failed ones, per username and per client address, in a minute.</summary>
     public int LoginAttempts { get; init; }
 
+    /// <summary>The newest ones count.</summary>
+    public int ChatMessages { get; init; }
+
     public int ChatContext { get; init; }
     public long ChatContextBytes { get; init; }
 

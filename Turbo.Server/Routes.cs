@@ -21,6 +21,23 @@ internal static class Routes
         Read(routes, "/user/session"u8, new(Access.Session, static (app, context) => app.Users.SessionAsync(context)));
         Write(routes, "/user/password/update"u8, new(Access.Session, static (app, context) => app.Users.UpdatePasswordAsync(context)));
 
+        Write(routes, "/group/create"u8, new(Access.Session, static (app, context) => app.Groups.CreateAsync(context)));
+        Read(routes, "/group/read"u8, new(Access.Session, static (app, context) => app.Groups.ReadAsync(context)));
+        Write(routes, "/group/update"u8, new(Access.Session, static (app, context) => app.Groups.UpdateAsync(context)));
+        Write(routes, "/group/delete"u8, new(Access.Session, static (app, context) => app.Groups.DeleteAsync(context)));
+        Read(routes, "/group/index"u8, new(Access.Session, static (app, context) => app.Groups.IndexAsync(context)));
+        Read(routes, "/group/members"u8, new(Access.Session, static (app, context) => app.Groups.MembersAsync(context)));
+        Write(routes, "/group/members/add"u8, new(Access.Session, static (app, context) => app.Groups.AddMembersAsync(context)));
+        Write(routes, "/group/members/remove"u8, new(Access.Session, static (app, context) => app.Groups.RemoveMembersAsync(context)));
+
+        Write(routes, "/chat/create"u8, new(Access.Session, static (app, context) => app.Chats.CreateAsync(context)));
+        Read(routes, "/chat/read"u8, new(Access.Session, static (app, context) => app.Chats.ReadAsync(context)));
+        Write(routes, "/chat/update"u8, new(Access.Session, static (app, context) => app.Chats.UpdateAsync(context)));
+        Write(routes, "/chat/delete"u8, new(Access.Session, static (app, context) => app.Chats.DeleteAsync(context)));
+        Read(routes, "/chat/index"u8, new(Access.Session, static (app, context) => app.Chats.IndexAsync(context)));
+        Write(routes, "/chat/user/add"u8, new(Access.Session, static (app, context) => app.Chats.AddUserAsync(context)));
+        Write(routes, "/chat/user/remove"u8, new(Access.Session, static (app, context) => app.Chats.RemoveUserAsync(context)));
+
         routes.Any("/v1/*"u8, new(Access.Proxy, static (app, context) => app.Proxy.HandleAsync(context)));
 
         return routes;

@@ -40,6 +40,8 @@ internal sealed class TurboApp : IAsyncDisposable
         if (options.EventRetention is { } age) _retention = new EventRetention(db.Events.DeleteOlderThanAsync, age, time, Report);
 
         Users = new UserApi(this);
+        Groups = new GroupApi(this);
+        Chats = new ChatApi(this);
         Health = new HealthApi(this);
         Cors cors = new(options.CorsOrigins);
         Gateway = new OpenAiGateway(options, time, cors.Write);
@@ -77,6 +79,10 @@ internal sealed class TurboApp : IAsyncDisposable
     public OpenAiGateway Gateway { get; }
 
     public UserApi Users { get; }
+
+    public GroupApi Groups { get; }
+
+    public ChatApi Chats { get; }
 
     public ProxyApi Proxy { get; }
 

@@ -188,7 +188,7 @@ internal sealed class Parameters
         {
             for (int i = at + 1; i < _bodyCount && _slots[i].Kind is Kind.Element or Kind.BadElement; i++)
             {
-                if (_slots[i].Kind == Kind.Element) AddTo(list, Value(_slots[i]));
+                if (_slots[i].Kind == Kind.Element) AddTo(list, name, Value(_slots[i]));
                 else Refuse(name, "is not an array of strings");
             }
         }
@@ -279,13 +279,14 @@ internal sealed class Parameters
     {
         ReadOnlySpan<byte> value = Value(_slots[at]);
         if (!Utf8.IsValid(value)) Refuse(name, "is not text in UTF-8");
-        foreach (Range part in value.Split((byte)',')) AddTo(list, value[part]);
+        foreach (Range part in value.Split((byte)',')) AddTo(list, name, value[part]);
     }
 
-    private static void AddTo(List<string> list, ReadOnlySpan<byte> element)
+    private void AddTo(List<string> list, ReadOnlySpan<byte> name, ReadOnlySpan<byte> element)
     {
         element = element.Trim(" \t\r\n"u8);
-        if (!element.IsEmpty) list.Add(Encoding.UTF8.GetString(element));
+        if (element.Contains((byte)0)) Refuse(name, "is not text in UTF-8");
+        else if (!element.IsEmpty) list.Add(Encoding.UTF8.GetString(element));
     }
 
     private ReadOnlySpan<byte> Name(Slot slot) => _bytes.AsSpan(slot.NameStart, slot.NameLength);

@@ -11,6 +11,8 @@ internal static class GroupJson
     private static readonly JsonEncodedText s_name = JsonEncodedText.Encode("name");
     private static readonly JsonEncodedText s_description = JsonEncodedText.Encode("description");
     private static readonly JsonEncodedText s_ownerId = JsonEncodedText.Encode("owner_id");
+    private static readonly JsonEncodedText s_group = JsonEncodedText.Encode("group");
+    private static readonly JsonEncodedText s_groups = JsonEncodedText.Encode("groups");
 
     public static void Write(IBufferWriter<byte> output, Group group) => JsonOutput.Write(output, group, Write);
 
@@ -24,4 +26,26 @@ internal static class GroupJson
         writer.WriteString(s_ownerId, group.OwnerId);
         writer.WriteEndObject();
     }
+
+    /// <summary><c>{"group"}</c>, the answer of delete.</summary>
+    public static void WriteWrapped(IBufferWriter<byte> output, Group group) =>
+        JsonOutput.Write(output, group, static (writer, group) =>
+        {
+            writer.WriteStartObject();
+            writer.WritePropertyName(s_group);
+            Write(writer, group);
+            writer.WriteEndObject();
+        });
+
+    /// <summary><c>{"groups"}</c>, the answer of the index.</summary>
+    public static void WriteIndex(IBufferWriter<byte> output, IReadOnlyList<Group> groups) =>
+        JsonOutput.Write(output, groups, static (writer, groups) =>
+        {
+            writer.WriteStartObject();
+            writer.WriteStartArray(s_groups);
+            for (int i = 0; i < groups.Count; i++)
+                Write(writer, groups[i]);
+            writer.WriteEndArray();
+            writer.WriteEndObject();
+        });
 }

@@ -15,6 +15,7 @@ internal static class UserJson
     private static readonly JsonEncodedText s_username = JsonEncodedText.Encode("username");
     private static readonly JsonEncodedText s_groups = JsonEncodedText.Encode("groups");
     private static readonly JsonEncodedText s_user = JsonEncodedText.Encode("user");
+    private static readonly JsonEncodedText s_users = JsonEncodedText.Encode("users");
     private static readonly JsonEncodedText s_logInToken = JsonEncodedText.Encode("Token");
     private static readonly JsonEncodedText s_logInUser = JsonEncodedText.Encode("User");
     private static readonly JsonEncodedText s_password = JsonEncodedText.Encode("password");
@@ -42,6 +43,18 @@ internal static class UserJson
             writer.WriteStartObject();
             writer.WritePropertyName(s_user);
             Write(writer, user);
+            writer.WriteEndObject();
+        });
+
+    /// <summary><c>{"users"}</c>, the answer of a group's members.</summary>
+    public static void WriteIndex(IBufferWriter<byte> output, IReadOnlyList<User> users) =>
+        JsonOutput.Write(output, users, static (writer, users) =>
+        {
+            writer.WriteStartObject();
+            writer.WriteStartArray(s_users);
+            for (int i = 0; i < users.Count; i++)
+                Write(writer, users[i]);
+            writer.WriteEndArray();
             writer.WriteEndObject();
         });
 

@@ -1,0 +1,108 @@
+using Turbo.Server.Json;
+using Turbo.Server.Model;
+using Turbo.Server.Storage;
+
+namespace Turbo.Server.Api;
+
+/// <summary>Contract section 6: chats, which their users may read and prompt and their owners may change.</summary>
+internal sealed class ChatApi(TurboApp app)
+{
+    private const int MaxName = 256;
+    private const int MaxModel = 128;
+
+    public async ValueTask CreateAsync(RequestContext context)
+    {
+        if (!await context.ReadParametersAsync()) return;
+        Parameters parameters = context.Parameters;
+        string? name = parameters.Text("name"u8, MaxName);
+        string? model = parameters.Text("model"u8, MaxModel);
+        string? group = parameters.Text("group_id"u8, RecordAccess.MaxId);
+        if (context.RefusesParameters()) return;
+
+        if (string.IsNullOrEmpty(name)) name = "general";
+        if (string.IsNullOrEmpty(model)) model = "gpt-3";
+        if (string.IsNullOrEmpty(group)) group = null;
+        Chat? chat = await app.Db.Chats.CreateAsync(new NewChat(name, model, context.RequiredSession.UserId, group));
+        if (chat is not null) Answer(context, chat);
+        else context.Fail(ApiError.NoRecord("group", "group_id"));
+    }
+
+    public async ValueTask ReadAsync(RequestContext context)
+    {
+        if (await ChatIdAsync(context) is not { } id) return;
+        if (await app.Db.Chats.ReadAsync(id, context.RequiredSession.UserId, app.Options.ChatMessages) is not { } reading)
+        {
+            RecordAccess.Refuses(context, AccessStatus.NotFound, "chat");
+            return;
+        }
+        ChatJson.WriteReading(context.Content, reading.Chat, reading.Messages, reading.Users);
+        context.Send();
+    }
+
+    public async ValueTask UpdateAsync(RequestContext context)
+    {
+        if (!await context.ReadParametersAsync()) return;
+        Parameters parameters = context.Parameters;
+        string id = ChatId(parameters);
+        string? name = parameters.Text("name"u8, MaxName);
+        if (name is { Length: 0 }) parameters.Refuse("name"u8, "is empty");
+        string? model = parameters.Text("model"u8, MaxModel);
+        if (model is { Length: 0 }) parameters.Refuse("model"u8, "is empty");
+        if (context.RefusesParameters()) return;
+
+        ChatAnswer answer = await app.Db.Chats.UpdateAsync(id, context.RequiredSession.UserId, name, model);
+        if (!RecordAccess.Refuses(context, answer.Status, "chat")) Answer(context, answer.Chat!);
+    }
+
+    public async ValueTask DeleteAsync(RequestContext context)
+    {
+        if (await ChatIdAsync(context) is not { } id) return;
+        AccessStatus status = await app.Db.Chats.DeleteAsync(id, context.RequiredSession.UserId);
+        if (!RecordAccess.Refuses(context, status, "chat")) context.SendEmptyObject();
+    }
+
+    public async ValueTask IndexAsync(RequestContext context)
+    {
+        if (!await context.ReadParametersAsync()) return;
+        ChatJson.WriteIndex(context.Content, await app.Db.Chats.OfUserAsync(context.RequiredSession.UserId));
+        context.Send();
+    }
+
+    public async ValueTask AddUserAsync(RequestContext context)
+    {
+        if (await UserOfCallAsync(context) is not { } call) return;
+        AccessStatus status = await app.Db.Chats.AddUserAsync(call.Chat, context.RequiredSession.UserId, call.User);
+        if (!RecordAccess.Refuses(context, status, "chat", call.User, "user_id")) context.SendEmptyObject();
+    }
+
+    public async ValueTask RemoveUserAsync(RequestContext context)
+    {
+        if (await UserOfCallAsync(context) is not { } call) return;
+        AccessStatus status = await app.Db.Chats.RemoveUserAsync(call.Chat, context.RequiredSession.UserId, call.User);
+        if (!RecordAccess.Refuses(context, status, "chat", call.User, "user_id")) context.SendEmptyObject();
+    }
+
+    private static void Answer(RequestContext context, Chat chat)
+    {
+        ChatJson.Write(context.Content, chat);
+        context.Send();
+    }
+
+    private static string ChatId(Parameters parameters) => RecordAccess.Id(parameters, "id"u8, "chat_id"u8);
+
+    private static async ValueTask<string?> ChatIdAsync(RequestContext context)
+    {
+        if (!await context.ReadParametersAsync()) return null;
+        string id = ChatId(context.Parameters);
+        return context.RefusesParameters() ? null : id;
+    }
+
+    private static async ValueTask<(string Chat, string User)?> UserOfCallAsync(RequestContext context)
+    {
+        if (!await context.ReadParametersAsync()) return null;
+        Parameters parameters = context.Parameters;
+        string chat = RecordAccess.Id(parameters, "chat_id"u8, "id"u8);
+        string user = parameters.RequiredText("user_id"u8, RecordAccess.MaxId);
+        return context.RefusesParameters() ? null : (chat, user);
+    }
+}
