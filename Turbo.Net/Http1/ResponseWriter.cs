@@ -177,6 +177,22 @@ public sealed class ResponseWriter
         if (_state == State.Chunked) Raw("\r\n"u8);
     }
 
+    /// <summary>Writes content in three pieces; in a chunked response one chunk.</summary>
+    internal void Write(ReadOnlySpan<byte> a, ReadOnlySpan<byte> b, ReadOnlySpan<byte> c)
+    {
+        int length = a.Length + b.Length + c.Length;
+        if (_state != State.Chunked || IsHeadOnly || length == 0)
+        {
+            Write(a);
+            Write(b);
+            Write(c);
+            return;
+        }
+        ContentBytes += length;
+        ChunkHeader(length);
+        Raw(a, b, c, "\r\n"u8);
+    }
+
     /// <summary>Writes content that may lie in several pieces; in a chunked response one chunk.</summary>
     public void Write(in ReadOnlySequence<byte> content)
     {
