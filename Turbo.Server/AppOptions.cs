@@ -29,6 +29,8 @@ internal sealed partial record AppOptions
     public string OpenAiApiKey { get; init; } = "";
 
     public DbAddress Database { get; init; } = null!;
+    public int DatabaseConnections { get; init; }
+    public TimeSpan DatabaseTimeout { get; init; }
 
     /// <summary>Null: cache and events in memory.</summary>
     public RedisAddress? Redis { get; init; }

@@ -112,7 +112,7 @@ internal sealed class TurboApp : IAsyncDisposable
         TurboApp app;
         try
         {
-            Db db = await Db.OpenAsync(options.Database, new DbOptions { Queue = options.StorageQueue }, time);
+            Db db = await Db.OpenAsync(options.Database, DbOptionsOf(options), time);
             app = new TurboApp(options, endPoints, db, logWriter, time);
         }
         catch
@@ -149,6 +149,13 @@ internal sealed class TurboApp : IAsyncDisposable
         await Db.DisposeAsync();
         _logWriter.Dispose();
     }
+
+    private static DbOptions DbOptionsOf(AppOptions options) => new()
+    {
+        Queue = options.StorageQueue,
+        Connections = options.DatabaseConnections,
+        CommandTimeout = options.DatabaseTimeout,
+    };
 
     private void Report(string what, Exception? failure)
     {

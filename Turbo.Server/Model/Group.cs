@@ -10,4 +10,8 @@ internal sealed record Group
     public string Name { get; init; } = "";
     public string Description { get; init; } = "";
     public string OwnerId { get; init; } = "";
+
+    /// <summary>Who may end whose membership: the owner anyone's but its own, a member its own alone.</summary>
+    public bool MayRemove(string callerId, string userId) =>
+        userId != OwnerId && (callerId == OwnerId || callerId == userId);
 }

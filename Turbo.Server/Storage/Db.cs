@@ -1,3 +1,4 @@
+using Turbo.Server.Storage.Postgres;
 using Turbo.Server.Storage.Sqlite;
 
 namespace Turbo.Server.Storage;
@@ -13,6 +14,9 @@ internal abstract class Db : IAsyncDisposable
     public abstract IChatStore Chats { get; }
     public abstract IEventStore Events { get; }
 
+    /// <summary>The time now, as precise as a row keeps it: what is answered before it is stored is then what is read back.</summary>
+    public abstract DateTime Now { get; }
+
     /// <summary>What was opened, for a log line: never a password.</summary>
     public abstract string Description { get; }
 
@@ -20,8 +24,8 @@ internal abstract class Db : IAsyncDisposable
     public static Task<Db> OpenAsync(DbAddress address, DbOptions options, TimeProvider time) => address switch
     {
         SqliteAddress sqlite => SqliteDb.OpenAsync(sqlite.Path, options, time),
-        _ => Task.FromException<Db>(new StorageException(
-            StorageFailure.Unavailable, $"this version opens SQLite databases only, not {address}")),
+        PostgresAddress postgres => PostgresDb.OpenAsync(postgres, options, time),
+        _ => throw new ArgumentOutOfRangeException(nameof(address)),
     };
 
     /// <summary>Completes when the database answers a read and grants the write lock: readiness.</summary>

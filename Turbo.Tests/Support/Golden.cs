@@ -17,18 +17,25 @@ internal static class Golden
         return copy;
     }
 
-    public static Person Read(string name)
+    /// <summary>The PostgreSQL dump, as SQL.</summary>
+    public static string PostgresDump => File.ReadAllText(Path.Combine(Folder, "go-turbo.pg.sql"));
+
+    public static Person Read(string name, DatabaseKind kind = DatabaseKind.Sqlite)
     {
-        using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(Folder, "go-turbo.json")));
+        using JsonDocument document = Facts(kind);
         JsonElement person = document.RootElement.GetProperty(name);
         return new Person(Text("username"), Text("password"), Text("token"), Text("id"), Text("personal_group"));
 
         string Text(string field) => person.GetProperty(field).GetString()!;
     }
 
-    public static string Id(string name)
+    /// <summary>The id of <c>group</c>, <c>chat</c> or <c>deleted_chat</c>.</summary>
+    public static string Id(string name, DatabaseKind kind = DatabaseKind.Sqlite)
     {
-        using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(Folder, "go-turbo.json")));
+        using JsonDocument document = Facts(kind);
         return document.RootElement.GetProperty(name).GetString()!;
     }
+
+    private static JsonDocument Facts(DatabaseKind kind) => JsonDocument.Parse(
+        File.ReadAllBytes(Path.Combine(Folder, kind == DatabaseKind.Sqlite ? "go-turbo.json" : "go-turbo.pg.json")));
 }

@@ -32,16 +32,16 @@ internal sealed record Reply(int Status, HttpResponseMessage Message, string Con
     }
 }
 
-/// <summary>The whole application on a SQLite file of its own, at a free port, and a client without memory.</summary>
+/// <summary>The whole application on a database of its own, at a free port, and a client without memory.</summary>
 internal sealed class TestApp : IAsyncDisposable
 {
-    private readonly TempFolder _folder;
+    private readonly TestDatabase? _owned;
     private readonly MemoryStream _log;
     private readonly HttpClient _http;
 
-    private TestApp(TempFolder folder, TurboApp app, MemoryStream log)
+    private TestApp(TestDatabase? owned, TurboApp app, MemoryStream log)
     {
-        _folder = folder;
+        _owned = owned;
         _log = log;
         App = app;
         _http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, UseProxy = false });
@@ -54,26 +54,33 @@ internal sealed class TestApp : IAsyncDisposable
     /// <summary>What was logged; complete once the application is stopped.</summary>
     public string Log => Encoding.UTF8.GetString(_log.ToArray());
 
-    public static async Task<TestApp> StartAsync(Func<AppOptions, AppOptions>? change = null, TimeProvider? time = null, bool golden = false)
+    /// <param name="change">What of the options is to be otherwise.</param>
+    /// <param name="time">The clock; null is the system's.</param>
+    /// <param name="golden">Whether the database is as the Go program left it.</param>
+    /// <param name="kind">The database it runs on.</param>
+    /// <param name="shared">A database that outlives this application, for two nodes or two runs on one.</param>
+    public static async Task<TestApp> StartAsync(
+        Func<AppOptions, AppOptions>? change = null, TimeProvider? time = null, bool golden = false,
+        DatabaseKind kind = DatabaseKind.Sqlite, TestDatabase? shared = null)
     {
-        TempFolder folder = new();
-        string database = golden ? Golden.CopyTo(folder) : folder.File("turbo.db");
+        TestDatabase database = shared ?? await TestDatabase.CreateAsync(kind, golden);
         AppOptions options = AppOptions.Defaults with
         {
             Addresses = [new ListenAddress { Host = "127.0.0.1", Port = 0 }],
-            Database = new SqliteAddress(database),
+            Database = database.Address,
             // The least that bcrypt takes: what it costs is tested elsewhere.
             BcryptCost = 4,
             ShutdownTimeout = TimeSpan.FromSeconds(10),
         };
+        TestDatabase? owned = shared is null ? database : null;
         MemoryStream log = new();
         try
         {
-            return new TestApp(folder, await TurboApp.StartAsync(change is null ? options : change(options), time, log), log);
+            return new TestApp(owned, await TurboApp.StartAsync(change is null ? options : change(options), time, log), log);
         }
         catch
         {
-            folder.Dispose();
+            if (owned is not null) await owned.DisposeAsync();
             throw;
         }
     }
@@ -124,6 +131,6 @@ internal sealed class TestApp : IAsyncDisposable
     {
         _http.Dispose();
         await App.DisposeAsync();
-        _folder.Dispose();
+        if (_owned is not null) await _owned.DisposeAsync();
     }
 }

@@ -4,17 +4,21 @@ using Turbo.Server.Storage;
 
 namespace Turbo.Tests.Support;
 
-/// <summary>The databases that Turbo runs on. Fixtures that hold for all of them take one as their parameter.</summary>
-public enum DatabaseKind { Sqlite }
+/// <summary>
+/// The databases that Turbo runs on. Fixtures that hold for all of them take one as their parameter:
+/// <c>[TestFixture(DatabaseKind.Sqlite)] [TestFixture(DatabaseKind.Postgres)]</c>.
+/// </summary>
+public enum DatabaseKind { Sqlite, Postgres }
 
 /// <summary>A database of one test, gone with it: empty, or as the Go program left it.</summary>
 internal abstract class TestDatabase : IAsyncDisposable
 {
     public abstract DbAddress Address { get; }
 
-    public static Task<TestDatabase> CreateAsync(DatabaseKind kind, bool golden = false) => kind switch
+    public static async Task<TestDatabase> CreateAsync(DatabaseKind kind, bool golden = false) => kind switch
     {
-        DatabaseKind.Sqlite => Task.FromResult<TestDatabase>(new SqliteTestDatabase(golden)),
+        DatabaseKind.Sqlite => new SqliteTestDatabase(golden),
+        DatabaseKind.Postgres => await PostgresTestDatabase.CreateAsync(golden),
         _ => throw new ArgumentOutOfRangeException(nameof(kind)),
     };
 

@@ -10,12 +10,14 @@ internal sealed class SqliteDb : Db
     private readonly string _path;
     private readonly SqliteWriter _writer;
     private readonly SqliteReaders _readers;
+    private readonly TimeProvider _time;
 
     private SqliteDb(string path, SqliteWriter writer, SqliteReaders readers, TimeProvider time)
     {
         _path = path;
         _writer = writer;
         _readers = readers;
+        _time = time;
         Users = new SqliteUserStore(writer, readers, time);
         Groups = new SqliteGroupStore(writer, readers, time);
         Chats = new SqliteChatStore(writer, readers, time);
@@ -26,6 +28,7 @@ internal sealed class SqliteDb : Db
     public override IGroupStore Groups { get; }
     public override IChatStore Chats { get; }
     public override IEventStore Events { get; }
+    public override DateTime Now => _time.GetUtcNow().UtcDateTime;
     public override string Description => $"SQLite {_path}";
 
     /// <summary>The writer, for what has no store.</summary>

@@ -63,7 +63,7 @@ internal sealed partial class SqliteGroupStore
             if (Find(session, work.id, work.callerId) is not { } group)
                 return new MemberChange(AccessStatus.NotFound, null);
             foreach (string user in work.userIds)
-                if (!MayRemove(group, work.callerId, user))
+                if (!group.MayRemove(work.callerId, user))
                     return new MemberChange(AccessStatus.Forbidden, null);
             foreach (string user in work.userIds)
                 if (!IsMember(session, work.id, user) && !SqliteUserStore.Exists(session, user))
@@ -87,10 +87,6 @@ internal sealed partial class SqliteGroupStore
                 answers[i] = Find(session, asked[i].RecordId, asked[i].UserId) is not null;
             return (IReadOnlyList<bool>)answers;
         }));
-
-    /// <summary>The owner removes any but the owner, a member itself alone.</summary>
-    internal static bool MayRemove(Group group, string callerId, string userId) =>
-        userId != group.OwnerId && (callerId == group.OwnerId || callerId == userId);
 
     private static bool IsMember(SqliteSession session, string groupId, string userId)
     {

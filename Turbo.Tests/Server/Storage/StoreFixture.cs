@@ -6,6 +6,7 @@ namespace Turbo.Tests.Server.Storage;
 
 /// <summary>What every store's tests begin with: an empty, open database and a clock, on each kind of database.</summary>
 [TestFixture(DatabaseKind.Sqlite)]
+[TestFixture(DatabaseKind.Postgres)]
 internal abstract class StoreFixture(DatabaseKind kind)
 {
     protected DatabaseKind Kind { get; } = kind;

@@ -4,9 +4,9 @@ using Turbo.Tests.Support;
 
 namespace Turbo.Tests.Server.Storage;
 
-/// <summary>Chats in the forms in which the Go program keeps them in SQLite.</summary>
+/// <summary>Rows in the forms in which the Go program keeps them in SQLite.</summary>
 [TestFixture]
-internal sealed class SqliteChatFormTests
+internal sealed class SqliteFormTests
 {
     private TestDatabase _database = null!;
 
@@ -29,6 +29,22 @@ internal sealed class SqliteChatFormTests
         Assert.That(await _database.RunAsync($"SELECT group_concat(typeof(otr) || otr) FROM (SELECT otr FROM messages WHERE chat_id = '{chat.Id}' ORDER BY rowid)"), Is.EqualTo("integer1,integer0"));
         Assert.That(await _database.RunAsync($"SELECT typeof(created_at) || ' ' || created_at FROM messages WHERE id = '{message.Id}'"), Is.EqualTo("text 2026-11-23 09:00:00.12345+00:00"));
         Assert.That(await _database.RunAsync($"SELECT llm || typeof(updated_at) FROM chats WHERE id = '{chat.Id}'"), Is.EqualTo("gpt-4text"));
+    }
+
+    [Test]
+    public async Task Event_rows_are_texts_and_their_times_keep_what_there_is()
+    {
+        await using Db db = await _database.OpenAsync();
+        var row = new EventRow
+        {
+            Id = Guid.CreateVersion7(), Timestamp = new DateTime(2026, 11, 23, 12, 0, 0, DateTimeKind.Utc).AddTicks(1_234_567),
+            CreatedAt = new DateTime(2026, 11, 23, 12, 0, 1, DateTimeKind.Utc),
+        };
+        await db.Events.InsertAsync([row]);
+        Assert.That(await _database.RunAsync($"SELECT typeof(request)||typeof(response)||typeof(message)||typeof(params) FROM events WHERE id = '{row.Id}'"),
+            Is.EqualTo("texttexttexttext"));
+        Assert.That(await _database.RunAsync($"SELECT timestamp||' '||created_at FROM events WHERE id = '{row.Id}'"),
+            Is.EqualTo("2026-11-23 12:00:00.1234567+00:00 2026-11-23 12:00:01+00:00"));
     }
 
     [Test]
