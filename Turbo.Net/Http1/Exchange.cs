@@ -120,18 +120,20 @@ public sealed class Exchange
             else if (!hasClosed)
             {
                 // One more observer: keep both.
-                Action<object?, bool> first = _clientClosed!;
-                object? firstState = _clientClosedState;
-                _clientClosed = (_, reset) =>
-                {
-                    first(firstState, reset);
-                    callback(state, reset);
-                };
+                _clientClosed = Both(_clientClosed!, _clientClosedState, callback, state);
             }
         }
         if (hasClosed) callback(state, _isClientReset);
         else Connection.BeginWatch();
     }
+
+    // Apart from OnClientClosed, whose one observer must not pay for the closure.
+    private static Action<object?, bool> Both(Action<object?, bool> first, object? firstState, Action<object?, bool> second, object? secondState) =>
+        (_, reset) =>
+        {
+            first(firstState, reset);
+            second(secondState, reset);
+        };
 
     /// <summary>
     /// After the client closed its side: whether it has since refused bytes sent to it, that is, was gone.

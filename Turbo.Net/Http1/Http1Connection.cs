@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.IO.Pipelines;
+using System.Runtime.CompilerServices;
 using Turbo.Net.Transport;
 
 namespace Turbo.Net.Http1;
@@ -105,6 +106,7 @@ internal sealed partial class Http1Connection(ServerContext server, Connection t
     }
 
     /// <summary>Answers every complete request that is buffered, then flushes; false when the connection is to end.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<bool> ServeBatchAsync()
     {
         Exchange exchange = _exchange!;
@@ -263,6 +265,7 @@ internal sealed partial class Http1Connection(ServerContext server, Connection t
         return false;
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<bool> EndAsync(Exchange exchange, ValueTask handling)
     {
         bool hasFailed = false;

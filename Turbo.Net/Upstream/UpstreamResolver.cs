@@ -32,9 +32,15 @@ internal sealed class UpstreamResolver(UpstreamOptions options)
     }
 
     /// <summary>Whether the name still leads to that address; true while nothing is known.</summary>
-    public bool IsCurrent(IPAddress? address) =>
-        _isLiteral || address is null || Volatile.Read(ref _answer) is not { } answer
-        || Array.Exists(answer.Addresses, a => a.Equals(address) || a.MapToIPv6().Equals(address));
+    public bool IsCurrent(IPAddress? address)
+    {
+        if (_isLiteral || address is null || Volatile.Read(ref _answer) is not { } answer) return true;
+        foreach (IPAddress known in answer.Addresses)
+        {
+            if (known.Equals(address) || known.MapToIPv6().Equals(address)) return true;
+        }
+        return false;
+    }
 
     private async Task<IPAddress[]> FetchAsync(CancellationToken cancellation)
     {
