@@ -9,8 +9,11 @@ namespace Turbo.Server.Cli;
 /// <summary>`turbo serve`: the server, from a checked environment to an orderly stop.</summary>
 internal static class ServeCommand
 {
-    /// <summary>For all that a start waits for: names to resolve, another process's lock on the database.</summary>
-    private static readonly TimeSpan s_startTimeout = TimeSpan.FromSeconds(20);
+    /// <summary>
+    /// For all that a start waits for. Names and a database that do not answer give up by themselves, within seconds; the
+    /// first start on a large database of the Go program's builds indexes, which takes its time.
+    /// </summary>
+    private static readonly TimeSpan s_startTimeout = TimeSpan.FromMinutes(15);
 
     public static async Task<int> RunAsync(string[] args)
     {
@@ -48,7 +51,7 @@ internal static class ServeCommand
         }
         catch (TimeoutException)
         {
-            return Fail($"turbo: not started within {s_startTimeout.TotalSeconds} s: the names of ADDRESS or the database of DB_ADDRESS did not answer", ExitCode.Failed);
+            return Fail($"turbo: not started within {s_startTimeout.TotalMinutes} min: the names of ADDRESS or the database of DB_ADDRESS did not answer", ExitCode.Failed);
         }
         catch (OperationCanceledException)
         {

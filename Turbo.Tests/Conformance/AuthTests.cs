@@ -8,9 +8,10 @@ using Turbo.Tests.Support;
 
 namespace Turbo.Tests.Conformance;
 
-/// <summary>Contract section 3, over sockets and SQLite.</summary>
-[TestFixture]
-internal sealed class AuthTests
+/// <summary>Contract section 3, over sockets, on each kind of database.</summary>
+[TestFixture(DatabaseKind.Sqlite)]
+[TestFixture(DatabaseKind.Postgres)]
+internal sealed class AuthTests(DatabaseKind kind)
 {
     private TestApp? _app;
 
@@ -64,7 +65,7 @@ internal sealed class AuthTests
     [TestCase("Digest username=\"x\"")]
     public async Task None_is_401(string authorization)
     {
-        _app = await TestApp.StartAsync();
+        _app = await TestApp.StartAsync(kind: kind);
         Reply reply = await _app.SendAsync(HttpMethod.Get, "/user/session", null, null, ("Authorization", authorization));
         reply.IsError(401, "authentication_error", "missing_session");
         Assert.That(reply.Field("WWW-Authenticate"), Is.EqualTo("Bearer"));
@@ -76,7 +77,7 @@ internal sealed class AuthTests
     [TestCase("/user/password/update")]
     public async Task Private_paths_need_a_session(string path)
     {
-        _app = await TestApp.StartAsync();
+        _app = await TestApp.StartAsync(kind: kind);
         (await _app.PostAsync(path)).IsError(401, "authentication_error", "missing_session");
         (await _app.PostAsync($"{path}?token=x")).IsError(401, "authentication_error", "missing_session");
     }
@@ -91,10 +92,10 @@ internal sealed class AuthTests
     [Test]
     public async Task The_Go_programs_users_and_tokens_are_good()
     {
-        _app = await TestApp.StartAsync(golden: true);
+        _app = await TestApp.StartAsync(golden: true, kind: kind);
         foreach (string name in new[] { "alice", "bob", "carol" })
         {
-            Golden.Person person = Golden.Read(name);
+            Golden.Person person = Golden.Read(name, kind);
             Reply reply = await _app.GetAsync("/user/session", person.Token);
             Assert.That(reply.Json.GetProperty("user").GetProperty("id").GetString(), Is.EqualTo(person.Id));
             string logIn = JsonSerializer.Serialize(new { username = person.Username, password = person.Password });
@@ -105,8 +106,8 @@ internal sealed class AuthTests
     [Test]
     public async Task A_weaker_hash_is_rewritten_at_login()
     {
-        _app = await TestApp.StartAsync(static options => options with { BcryptCost = 5 }, golden: true);
-        Golden.Person alice = Golden.Read("alice");
+        _app = await TestApp.StartAsync(static options => options with { BcryptCost = 5 }, golden: true, kind: kind);
+        Golden.Person alice = Golden.Read("alice", kind);
         string logIn = JsonSerializer.Serialize(new { username = alice.Username, password = alice.Password });
         Assert.That((await _app.JsonAsync("/user/login", logIn)).Status, Is.EqualTo(200));
         Assert.That((await _app.App.Db.Users.FindAsync(alice.Id))!.PasswordHash, Does.Match(@"^\$2[ab]\$05\$"));
@@ -117,7 +118,7 @@ internal sealed class AuthTests
     public async Task More_than_ten_failed_logins_a_minute_are_429_with_Retry_After()
     {
         ManualTimeProvider time = new();
-        _app = await TestApp.StartAsync(time: time);
+        _app = await TestApp.StartAsync(time: time, kind: kind);
         await _app.SignUpAsync("alice", "secret");
         for (int i = 0; i < 10; i++) (await _app.FormAsync("/user/login", "username=alice&password=wrong")).IsError(401, "authentication_error", "invalid_credentials");
         foreach (string form in new[] { "username=alice&password=wrong", "username=alice&password=secret", "username=other&password=x" })
@@ -135,7 +136,7 @@ internal sealed class AuthTests
     public async Task Sessions_last_365_days_and_no_longer()
     {
         ManualTimeProvider time = new(new DateTimeOffset(2026, 11, 23, 9, 0, 0, TimeSpan.Zero));
-        _app = await TestApp.StartAsync(time: time);
+        _app = await TestApp.StartAsync(time: time, kind: kind);
         Reply signUp = await _app.FormAsync("/user/signup", "username=alice&password=secret");
         Assert.That(signUp.Field("Set-Cookie"), Does.EndWith("; Expires=Tue, 23 Nov 2027 09:00:00 GMT"));
 
@@ -152,7 +153,7 @@ internal sealed class AuthTests
     [Test]
     public async Task Any_origin_is_allowed_by_default_without_credentials()
     {
-        _app = await TestApp.StartAsync();
+        _app = await TestApp.StartAsync(kind: kind);
         foreach (string target in new[] { "/healthz", "/user/session", "/nowhere" })
         {
             Reply reply = await _app.SendAsync(HttpMethod.Get, target, null, null, ("Origin", "https://app.example"));
@@ -168,7 +169,7 @@ internal sealed class AuthTests
     [Test]
     public async Task Origins_by_name_are_allowed_with_credentials_and_no_others()
     {
-        _app = await TestApp.StartAsync(static options => options with { CorsOrigins = ["https://app.example", "http://localhost:3000"] });
+        _app = await TestApp.StartAsync(static options => options with { CorsOrigins = ["https://app.example", "http://localhost:3000"] }, kind: kind);
         foreach (string origin in new[] { "https://app.example", "http://localhost:3000" })
         {
             Reply reply = await _app.SendAsync(HttpMethod.Get, "/healthz", null, null, ("Origin", origin));
@@ -189,7 +190,7 @@ internal sealed class AuthTests
     [TestCase("/nowhere")]
     public async Task A_preflight_answers_204_without_a_session(string target)
     {
-        _app = await TestApp.StartAsync();
+        _app = await TestApp.StartAsync(kind: kind);
         Reply reply = await _app.SendAsync(HttpMethod.Options, target, null, null, ("Origin", "https://app.example"),
             ("Access-Control-Request-Method", "POST"), ("Access-Control-Request-Headers", "authorization,x-stainless-lang"));
         Assert.That((reply.Status, reply.Content), Is.EqualTo((204, "")));
@@ -201,7 +202,7 @@ internal sealed class AuthTests
 
     private async Task<(string Token, string Id)> StartWithAliceAsync()
     {
-        _app = await TestApp.StartAsync();
+        _app = await TestApp.StartAsync(kind: kind);
         return await _app.SignUpAsync("alice");
     }
 }

@@ -206,11 +206,11 @@ internal sealed class ChatTests(DatabaseKind kind) : ContractFixture(kind)
     {
         await StopAppAsync();
         await StartAppAsync(golden: true);
-        Golden.Person alice = Golden.Read("alice"), bob = Golden.Read("bob"), carol = Golden.Read("carol");
-        string id = Golden.Id("chat");
+        Golden.Person alice = Golden.Read("alice", Kind), bob = Golden.Read("bob", Kind), carol = Golden.Read("carol", Kind);
+        string id = Golden.Id("chat", Kind);
         JsonElement reading = (await App.GetAsync($"/chat/read?id={id}", bob.Token)).Json;
         JsonElement chat = reading.GetProperty("chat");
-        Assert.That((Text(chat, "name"), Text(chat, "model"), Text(chat, "user_id"), Text(chat, "group_id")), Is.EqualTo(("golden", "gpt-4", alice.Id, Golden.Id("group"))));
+        Assert.That((Text(chat, "name"), Text(chat, "model"), Text(chat, "user_id"), Text(chat, "group_id")), Is.EqualTo(("golden", "gpt-4", alice.Id, Golden.Id("group", Kind))));
         JsonElement messages = reading.GetProperty("messages");
         Assert.That(messages.EnumerateArray().Select(message => (Text(message, "prompt"), Text(message, "reply"), message.GetProperty("otr").GetBoolean())), Is.EqualTo(new[]
         {
@@ -221,7 +221,7 @@ internal sealed class ChatTests(DatabaseKind kind) : ContractFixture(kind)
         Assert.That(users.EnumerateArray().Select(user => user.GetProperty("DeletedAt").ValueKind == JsonValueKind.Null), Is.EqualTo(new[] { true, true, false }));
 
         IsDenied(await App.GetAsync($"/chat/read?id={id}", carol.Token), 404, "chat");
-        IsDenied(await App.GetAsync($"/chat/read?id={Golden.Id("deleted_chat")}", alice.Token), 404, "chat");
+        IsDenied(await App.GetAsync($"/chat/read?id={Golden.Id("deleted_chat", Kind)}", alice.Token), 404, "chat");
         Assert.That(Texts((await App.GetAsync("/chat/index", alice.Token)).Json.GetProperty("chats"), "name"), Is.EqualTo("golden"));
     }
 

@@ -12,6 +12,7 @@ internal sealed record Caller(string Name, string? Token, string Id);
 /// who is in it, who was removed from it, who never was, and nobody.
 /// </summary>
 [TestFixture(DatabaseKind.Sqlite)]
+[TestFixture(DatabaseKind.Postgres)]
 internal abstract class ContractFixture(DatabaseKind kind)
 {
     protected const string TimeNames = "CreatedAt UpdatedAt DeletedAt";
@@ -43,7 +44,7 @@ internal abstract class ContractFixture(DatabaseKind kind)
 
     /// <summary>Starts the application; nobody has signed up.</summary>
     protected async Task<TestApp> StartAppAsync(Func<AppOptions, AppOptions>? change = null, TimeProvider? time = null, bool golden = false) =>
-        _app = await TestApp.StartAsync(change, time, golden);
+        _app = await TestApp.StartAsync(change, time, golden, Kind);
 
     /// <summary>Signs the four up.</summary>
     protected async Task SignUpAllAsync()

@@ -233,8 +233,8 @@ internal sealed class GroupTests(DatabaseKind kind) : ContractFixture(kind)
     {
         await StopAppAsync();
         await StartAppAsync(golden: true);
-        Golden.Person alice = Golden.Read("alice"), bob = Golden.Read("bob"), carol = Golden.Read("carol");
-        string team = Golden.Id("group");
+        Golden.Person alice = Golden.Read("alice", Kind), bob = Golden.Read("bob", Kind), carol = Golden.Read("carol", Kind);
+        string team = Golden.Id("group", Kind);
         Reply reply = await App.GetAsync($"/group/read?id={team}", bob.Token);
         Assert.That((reply.Status, Text(reply.Json, "name"), Text(reply.Json, "description"), Text(reply.Json, "owner_id")), Is.EqualTo((200, "team", "golden team", alice.Id)));
         Assert.That(Texts((await App.GetAsync($"/group/members?id={team}", bob.Token)).Json.GetProperty("users"), "username"), Is.EqualTo("alice bob"));

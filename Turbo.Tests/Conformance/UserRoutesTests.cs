@@ -3,9 +3,10 @@ using Turbo.Tests.Support;
 
 namespace Turbo.Tests.Conformance;
 
-/// <summary>Contract section 4, over sockets and SQLite.</summary>
-[TestFixture]
-internal sealed class UserRoutesTests
+/// <summary>Contract section 4, over sockets, on each kind of database.</summary>
+[TestFixture(DatabaseKind.Sqlite)]
+[TestFixture(DatabaseKind.Postgres)]
+internal sealed class UserRoutesTests(DatabaseKind kind)
 {
     private const string UserNames = "CreatedAt UpdatedAt DeletedAt id first_name last_name username groups";
     private const string GroupNames = "CreatedAt UpdatedAt DeletedAt id name description owner_id";
@@ -13,7 +14,7 @@ internal sealed class UserRoutesTests
     private TestApp _app = null!;
 
     [SetUp]
-    public async Task StartAsync() => _app = await TestApp.StartAsync();
+    public async Task StartAsync() => _app = await TestApp.StartAsync(kind: kind);
 
     [TearDown]
     public async Task StopAsync() => await _app.DisposeAsync();

@@ -142,6 +142,39 @@ internal sealed partial class ServeCommandTests
         }
     }
 
+    [TestCase("postgres://ann:hunter2@127.0.0.1:1/turbo", "refused")]     // after a wait, in case it is starting up
+    [TestCase("postgres://ann:hunter2@SERVER/no_such_database?sslmode=disable", "ann")]
+    public async Task A_server_that_does_not_serve_us_is_one_line(string url, string why)
+    {
+        using var folder = new TempFolder();
+        url = url.Replace("SERVER", $"127.0.0.1:{PostgresTestDatabase.Server.Port}");
+        using TurboProcess turbo = TurboProcess.Start(folder.Path, new Dictionary<string, string> { ["ADDRESS"] = "127.0.0.1:0", ["DB_ADDRESS"] = url });
+        Assert.That(await turbo.ExitAsync(), Is.EqualTo(1));
+        Assert.That(turbo.Error, Does.StartWith("turbo: DB_ADDRESS=\"postgres://ann@127.0.0.1:").And.Contain(why).And.EndWith("\n"));
+        Assert.That(turbo.Error.Count(c => c == '\n'), Is.EqualTo(1), turbo.Error);
+        Assert.That(turbo.Error, Does.Not.Contain("hunter2"));
+    }
+
+    [Test]
+    public async Task It_serves_from_PostgreSQL()
+    {
+        using var folder = new TempFolder();
+        await using TestDatabase database = await TestDatabase.CreateAsync(DatabaseKind.Postgres);
+        string address = database.Address + "?sslmode=disable";
+        (TurboProcess turbo, string url) = await StartAsync(folder, ("DB_ADDRESS", address));
+        using (turbo)
+        {
+            string token = await SignUpAsync(url);
+            using HttpResponseMessage session = await s_client.SendAsync(Request(url + "/user/session", token));
+            Assert.That(session.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+            turbo.Signal("TERM");
+            Assert.That(await turbo.ExitAsync(), Is.Zero, turbo.Error);
+            Assert.That(turbo.Out, Does.Contain("database PostgreSQL 127.0.0.1:"));
+        }
+        Assert.That(File.Exists(folder.File("turbo.db")), Is.False);
+        Assert.That(await database.CountAsync("SELECT count(*) FROM events WHERE endpoint = '/user/session'"), Is.EqualTo(1));
+    }
+
     [Test]
     public async Task An_address_that_cannot_be_had_is_one_line()
     {
