@@ -12,6 +12,9 @@ internal interface IEventBus
     /// <summary>Hands the message to every subscriber of the topic, in the order of publishing; never waits.</summary>
     void Publish(string topic, ReadOnlyMemory<byte> message);
 
+    /// <summary>Completes when messages get through; fails while they do not: readiness.</summary>
+    Task CheckAsync();
+
     /// <summary>Messages published from now on; dispose to leave.</summary>
     /// <param name="topic">Any name.</param>
     /// <param name="capacity">Messages that may wait; a subscriber that falls further behind is closed.</param>

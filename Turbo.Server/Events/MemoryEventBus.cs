@@ -27,6 +27,18 @@ internal sealed class MemoryEventBus : IEventBus
         return added;
     }
 
+    public Task CheckAsync() => Task.CompletedTask;
+
+    /// <summary>Ends every subscription: messages may have been missed, and no stream may have a hole in it.</summary>
+    public void EndAll()
+    {
+        Subscription[] all;
+        lock (_gate)
+            all = [.. _topics.Values.SelectMany(static subscriptions => subscriptions)];
+        foreach (Subscription subscription in all)
+            subscription.Dispose();
+    }
+
     private void Remove(Subscription leaving)
     {
         lock (_gate)
