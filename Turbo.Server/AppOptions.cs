@@ -35,6 +35,8 @@ internal sealed partial record AppOptions
     /// <summary>Null: cache and events in memory.</summary>
     public RedisAddress? Redis { get; init; }
 
+    public long CacheBytes { get; init; }
+
     /// <summary>Empty, as <see cref="TlsKeyFile"/> then is too: plain HTTP.</summary>
     public string TlsCertFile { get; init; } = "";
 

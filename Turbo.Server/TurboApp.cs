@@ -3,6 +3,7 @@ using Turbo.Net;
 using Turbo.Server.Ai;
 using Turbo.Server.Api;
 using Turbo.Server.Auth;
+using Turbo.Server.Cache;
 using Turbo.Server.Events;
 using Turbo.Server.Logging;
 using Turbo.Server.Storage;
@@ -21,7 +22,7 @@ internal sealed class TurboApp : IAsyncDisposable
     private readonly TurboServer _server;
     private int _isStopping;
 
-    private TurboApp(AppOptions options, IReadOnlyList<IPEndPoint> endPoints, Db db, LogWriter logWriter, TimeProvider time)
+    private TurboApp(AppOptions options, IReadOnlyList<IPEndPoint> endPoints, Db db, Backplane backplane, LogWriter logWriter, TimeProvider time)
     {
         Options = options;
         Time = time;
@@ -33,7 +34,7 @@ internal sealed class TurboApp : IAsyncDisposable
         _passwords = new Passwords(options.BcryptCost);
         Accounts = new Accounts(db.Users, _passwords, new LoginLimiter(options.LoginAttempts, time), Sessions, time);
 
-        EventBus = new MemoryEventBus();
+        Backplane = backplane;
         Events = new EventWriter(
             db.Events.InsertAsync, StorageException.IsRowsFault, EventBus,
             new EventWriterOptions { BodyBytes = (int)options.EventBodiesBytes, QueueBytes = options.EventQueueBytes }, time, Report);
@@ -72,7 +73,12 @@ internal sealed class TurboApp : IAsyncDisposable
 
     public Accounts Accounts { get; }
 
-    public IEventBus EventBus { get; }
+    /// <summary>Cache and event bus, and whether they are shared.</summary>
+    public Backplane Backplane { get; }
+
+    public ICache Cache => Backplane.Cache;
+
+    public IEventBus EventBus => Backplane.Bus;
 
     public EventWriter Events { get; }
 
@@ -98,7 +104,8 @@ internal sealed class TurboApp : IAsyncDisposable
 
     /// <summary>
     /// Opens what the options name and listens. Throws <see cref="StorageException"/> when the database cannot be
-    /// opened and <see cref="System.Net.Sockets.SocketException"/> when an address cannot be bound; then nothing is left open.
+    /// opened, <see cref="Redis.RedisUnavailableException"/> when Redis cannot be reached and
+    /// <see cref="System.Net.Sockets.SocketException"/> when an address cannot be bound; then nothing is left open.
     /// </summary>
     /// <param name="options">The configuration.</param>
     /// <param name="time">The clock; null is the system's.</param>
@@ -109,14 +116,18 @@ internal sealed class TurboApp : IAsyncDisposable
         List<IPEndPoint> endPoints = [];
         foreach (ListenAddress address in options.Addresses) endPoints.AddRange(await address.ResolveAsync(CancellationToken.None));
         LogWriter logWriter = new(log ?? Console.OpenStandardOutput(), options.LogFormat, time);
+        AppLog startLog = new(logWriter, options.LogLevel);
+        Backplane? backplane = null;
         TurboApp app;
         try
         {
+            backplane = await Backplane.OpenAsync(options, time, (what, failure) => Report(startLog, what, failure));
             Db db = await Db.OpenAsync(options.Database, DbOptionsOf(options), time);
-            app = new TurboApp(options, endPoints, db, logWriter, time);
+            app = new TurboApp(options, endPoints, db, backplane, logWriter, time);
         }
         catch
         {
+            if (backplane is not null) await backplane.DisposeAsync();
             logWriter.Dispose();
             throw;
         }
@@ -146,6 +157,7 @@ internal sealed class TurboApp : IAsyncDisposable
         await Events.DisposeAsync();
         await Sessions.DisposeAsync();
         _passwords.Dispose();
+        await Backplane.DisposeAsync();
         await Db.DisposeAsync();
         _logWriter.Dispose();
     }
@@ -157,9 +169,11 @@ internal sealed class TurboApp : IAsyncDisposable
         CommandTimeout = options.DatabaseTimeout,
     };
 
-    private void Report(string what, Exception? failure)
+    private void Report(string what, Exception? failure) => Report(Log, what, failure);
+
+    private static void Report(AppLog log, string what, Exception? failure)
     {
-        if (failure is null) Log.Warn(what);
-        else Log.Error(what, failure);
+        if (failure is null) log.Warn(what);
+        else log.Error(what, failure);
     }
 }

@@ -30,10 +30,10 @@ internal sealed class HealthApi(TurboApp app)
         {
             await Check().WaitAsync(s_patience, app.Time);
         }
-        catch (Exception e) when (e is Storage.StorageException or TimeoutException)
+        catch (Exception e) when (e is Storage.StorageException or Redis.RedisUnavailableException or TimeoutException)
         {
             app.Log.Warn($"not ready: {e.Message}");
-            context.Fail(new ApiError(503, "the database does not answer", Code: "unavailable"));
+            context.Fail(new ApiError(503, e is Redis.RedisUnavailableException ? "Redis does not answer" : "the database does not answer", Code: "unavailable"));
             return;
         }
         context.Content.Write("""{"status":"ready"}"""u8);
@@ -45,8 +45,14 @@ internal sealed class HealthApi(TurboApp app)
     {
         lock (_gate)
         {
-            if (_check.IsCompleted) _check = app.Db.CheckAsync();
+            if (_check.IsCompleted) _check = CheckAllAsync();
             return _check;
         }
+    }
+
+    private async Task CheckAllAsync()
+    {
+        await app.Db.CheckAsync();
+        await app.Backplane.CheckAsync();
     }
 }

@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using Turbo.Net;
 using Turbo.Server.Logging;
 using Turbo.Server.Mock;
+using Turbo.Server.Redis;
 using Turbo.Server.Storage;
 
 namespace Turbo.Server.Cli;
@@ -48,6 +49,10 @@ internal static class ServeCommand
         catch (StorageException e)
         {
             return Fail($"turbo: DB_ADDRESS=\"{options.Database}\": {OptionMask.Printable(e.Message)}", ExitCode.Failed);
+        }
+        catch (RedisUnavailableException e)
+        {
+            return Fail($"turbo: REDIS_ADDRESS=\"{options.Redis}\": {OptionMask.Printable(e.Message)}", ExitCode.Failed);
         }
         catch (TimeoutException)
         {

@@ -125,6 +125,31 @@ internal sealed class RedisTests
     }
 
     [Test]
+    public async Task A_node_is_ready_while_redis_answers()
+    {
+        using RedisServer server = new();
+        await using TestApp app = await TestApp.StartAsync(o => o with { Redis = server.Address });
+        Assert.That((await app.GetAsync("/readyz")).Status, Is.EqualTo(200));
+        server.Stop();
+        await Until.TrueAsync(() => app.GetAsync("/readyz").GetAwaiter().GetResult().Status == 503);
+        Assert.That((await app.GetAsync("/healthz")).Status, Is.EqualTo(200));
+        server.Start();
+        await Until.TrueAsync(() => app.GetAsync("/readyz").GetAwaiter().GetResult().Status == 200);
+    }
+
+    [Test]
+    public async Task The_command_says_in_one_line_that_redis_is_away()
+    {
+        RedisServer gone = new();
+        string url = gone.Url;
+        gone.Dispose();
+        using TempFolder folder = new();
+        using TurboProcess turbo = TurboProcess.Start(folder.Path, new Dictionary<string, string> { ["ADDRESS"] = "127.0.0.1:0", ["REDIS_ADDRESS"] = url });
+        Assert.That(await turbo.ExitAsync(), Is.EqualTo(1));
+        Assert.That(turbo.Error, Is.EqualTo($"turbo: REDIS_ADDRESS=\"{url}\": cannot be reached\n"));
+    }
+
+    [Test]
     public async Task A_server_that_is_not_there_fails_the_start()
     {
         RedisServer gone = new();
