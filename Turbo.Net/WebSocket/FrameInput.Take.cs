@@ -11,6 +11,10 @@ internal sealed partial class FrameInput
     private enum Step : byte { Continue, NeedMore, Taken }
 
     private readonly long _maxMessageBytes;
+    private readonly DeflateParameters? _deflate;
+
+    // Made for the first compressed message.
+    private DeflateInflater? _inflater;
 
     // The frame whose payload is being taken.
     private bool _isInPayload;
@@ -22,6 +26,7 @@ internal sealed partial class FrameInput
     // The message it belongs to, of which there may be frames yet to come.
     private bool _isInMessage;
     private bool _isHandedOutInPart;
+    private bool _isCompressed;
     private long _messageBytes;
     private Utf8Check _text;
     private MessageBuffer _gathered;
@@ -32,7 +37,11 @@ internal sealed partial class FrameInput
     private ReadOnlyMemory<byte> _payload;
     private bool _isEnd;
 
-    private FrameRules Rules => FrameRules.Masked | (_isInMessage ? FrameRules.InMessage : FrameRules.None);
+    private FrameRules Rules =>
+        FrameRules.Masked | (_deflate is null ? FrameRules.None : FrameRules.Rsv1) | (_isInMessage ? FrameRules.InMessage : FrameRules.None);
+
+    // Of a message as it travels. Compressed, it may be a little longer than what it holds: stored blocks have a header.
+    private long MaxPayloadBytes => _isCompressed ? (long)Math.Min((ulong)_maxMessageBytes + ((ulong)_maxMessageBytes >> 6) + 1024, long.MaxValue) : _maxMessageBytes;
 
     /// <summary>
     /// Whether something was taken from what is buffered: a message, a piece of one, or, with <see cref="_isTaken"/>
@@ -80,10 +89,12 @@ internal sealed partial class FrameInput
         if (header.Opcode != Opcode.Continuation)
         {
             _kind = (WebSocketMessageKind)header.Opcode;
+            _isCompressed = header.IsCompressed;
+            if (_isCompressed) _inflater ??= new DeflateInflater(_deflate!.Value);
             _messageBytes = 0;
             _text.Reset();
         }
-        if (header.PayloadLength > _maxMessageBytes - _messageBytes) return Fail(WebSocketCloseCode.MessageTooBig);
+        if (header.PayloadLength > MaxPayloadBytes - _messageBytes) return Fail(WebSocketCloseCode.MessageTooBig);
         _messageBytes += header.PayloadLength;
         _rest = _rest.Slice(length);
         _isInPayload = true;
@@ -154,6 +165,14 @@ internal sealed partial class FrameInput
 
     private Step TakePiece(ReadOnlyMemory<byte> piece, bool endsMessage, Want want)
     {
+        if (_isCompressed)
+        {
+            int before = _inflater!.Taken.Length;
+            InflateResult result = _inflater.Append(piece.Span, endsMessage, _maxMessageBytes);
+            if (result == InflateResult.TooLarge) return Fail(WebSocketCloseCode.MessageTooBig);
+            if (result == InflateResult.Invalid) return Fail(WebSocketCloseCode.InvalidPayload);
+            piece = _inflater.Taken[before..];
+        }
         if (_kind == WebSocketMessageKind.Text && (!_text.Append(piece.Span) || (endsMessage && !_text.IsComplete)))
         {
             return Fail(WebSocketCloseCode.InvalidPayload);
@@ -166,11 +185,11 @@ internal sealed partial class FrameInput
             _isEnd = endsMessage;
             return Step.Taken;
         }
-        // A message that lies in one piece is handed out where it lies.
-        if (endsMessage && _gathered.IsEmpty)
+        // What lies in one piece is handed out where it lies, as is what was decompressed.
+        if (_isCompressed || (endsMessage && _gathered.IsEmpty))
         {
-            _payload = piece;
-            return Step.Taken;
+            _payload = _isCompressed ? _inflater!.Taken : piece;
+            return endsMessage ? Step.Taken : Step.Continue;
         }
         _gathered.Append(piece.Span);
         if (!endsMessage) return Step.Continue;
@@ -199,5 +218,6 @@ internal sealed partial class FrameInput
     {
         _payload = default;
         if (!_isInMessage || _want == Want.Close) _gathered.Release();
+        _inflater?.Release();
     }
 }

@@ -44,11 +44,12 @@ internal sealed partial class FrameInput : IValueTaskSource<WebSocketMessage?>, 
     private bool _isHeld;
     private bool _hasEnded;
 
-    public FrameInput(WebSocketConnection socket, PipeReader pipe, WebSocketOptions options)
+    public FrameInput(WebSocketConnection socket, PipeReader pipe, WebSocketOptions options, DeflateParameters? deflate)
     {
         _socket = socket;
         _pipe = pipe;
         _maxMessageBytes = options.MaxMessageBytes;
+        _deflate = deflate;
         _resume = Resume;
     }
 
@@ -203,6 +204,7 @@ internal sealed partial class FrameInput : IValueTaskSource<WebSocketMessage?>, 
     private void End()
     {
         ReleaseMessage();
+        _inflater?.Close();
         ReleaseInput(isExamined: false);
         Volatile.Write(ref _state, Idle);
         _end!.SetResult();

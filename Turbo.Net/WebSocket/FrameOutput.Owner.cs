@@ -9,8 +9,18 @@ internal sealed partial class FrameOutput
     private bool WriteNow(WebSocketMessageKind kind, ReadOnlyMemory<byte> payload, bool defers, out ValueTask<FlushResult> flush)
     {
         flush = default;
-        WriteHeader((Opcode)kind, payload.Length);
-        Write(payload.Span);
+        try
+        {
+            payload = BeginMessage(kind, payload);
+            Write(payload.Span);
+            EndMessage();
+        }
+        catch (Exception e)
+        {
+            // A bug of ours: the ownership is not lost with it.
+            _isGone = true;
+            _socket.Failed(e);
+        }
         if (!defers || _unflushed > BatchBytes)
         {
             flush = Flush();
@@ -75,6 +85,7 @@ internal sealed partial class FrameOutput
             if (Volatile.Read(ref _end) is not { } end) return false;
             _hasEnded = true;
             DropQueue();
+            _compressor?.Dispose();
             end.TrySetResult();
             return true;
         }
@@ -83,8 +94,7 @@ internal sealed partial class FrameOutput
     // A large message goes in pieces, each taken by the transport before the next is copied.
     private async ValueTask WriteAsync(Outbound message)
     {
-        ReadOnlyMemory<byte> rest = message.Payload;
-        WriteHeader((Opcode)message.Kind, rest.Length);
+        ReadOnlyMemory<byte> rest = BeginMessage(message.Kind, message.Payload);
         while (!_isGone)
         {
             ReadOnlyMemory<byte> piece = rest[..Math.Min(rest.Length, BatchBytes)];
@@ -93,8 +103,20 @@ internal sealed partial class FrameOutput
             if (message.Waiter is not null || _unflushed > BatchBytes) await FlushAsync().ConfigureAwait(false);
             if (rest.IsEmpty) break;
         }
+        EndMessage();
         message.Waiter?.Complete(!_isGone);
     }
+
+    // Writes the header; gives what its payload is.
+    private ReadOnlyMemory<byte> BeginMessage(WebSocketMessageKind kind, ReadOnlyMemory<byte> payload)
+    {
+        bool isCompressed = _compressor is not null && payload.Length >= _minCompressedBytes && !_isGone;
+        if (isCompressed) payload = _compressor!.Compress(payload.Span);
+        WriteHeader((Opcode)kind, payload.Length, isCompressed);
+        return payload;
+    }
+
+    private void EndMessage() => _compressor?.Release();
 
     private void WriteControls()
     {
@@ -113,10 +135,10 @@ internal sealed partial class FrameOutput
         Write(payload);
     }
 
-    private void WriteHeader(Opcode opcode, int length)
+    private void WriteHeader(Opcode opcode, int length, bool isCompressed = false)
     {
         Span<byte> header = stackalloc byte[FrameHeader.MaxBytes];
-        Write(header[..new FrameHeader(opcode, length).Write(header)]);
+        Write(header[..new FrameHeader(opcode, length, isCompressed: isCompressed).Write(header)]);
     }
 
     private void Write(ReadOnlySpan<byte> bytes)

@@ -22,6 +22,8 @@ internal sealed partial class FrameOutput
     private readonly WebSocketConnection _socket;
     private readonly PipeWriter _pipe;
     private readonly WebSocketOptions _options;
+    private readonly DeflateCompressor? _compressor;
+    private readonly int _minCompressedBytes;
 
     private int _isOwned;
     private volatile int _unflushed;
@@ -41,11 +43,14 @@ internal sealed partial class FrameOutput
     private TaskCompletionSource? _end;
     private volatile bool _hasEnded;
 
-    public FrameOutput(WebSocketConnection socket, PipeWriter pipe, WebSocketOptions options)
+    public FrameOutput(WebSocketConnection socket, PipeWriter pipe, WebSocketOptions options, DeflateParameters? deflate)
     {
         _socket = socket;
         _pipe = pipe;
         _options = options;
+        if (deflate is not { } parameters || options.Compression is not { } compression) return;
+        _compressor = new DeflateCompressor(parameters, compression);
+        _minCompressedBytes = compression.MinMessageBytes;
     }
 
     /// <summary>Whether no message is taken any more.</summary>

@@ -43,7 +43,7 @@ public static class WebSocketHandshake
         if (!TryAccept(exchange, options, out string? subprotocol, out DeflateParameters? deflate)) return null;
         exchange.IsPersistent = false;
         if (!await exchange.Response.FlushAsync().ConfigureAwait(false)) return null;
-        return WebSocketConnection.Start(exchange, options, subprotocol);
+        return WebSocketConnection.Start(exchange, options, subprotocol, deflate);
     }
 
     private static bool TryAccept(Exchange exchange, WebSocketOptions options, out string? subprotocol, out DeflateParameters? deflate)

@@ -34,15 +34,16 @@ public sealed class WebSocketConnection : IUpgradedProtocol
     private volatile bool _isFramingLost;
     private volatile bool _isCloseDue;
 
-    private WebSocketConnection(Exchange exchange, WebSocketOptions options, string? subprotocol)
+    private WebSocketConnection(Exchange exchange, WebSocketOptions options, string? subprotocol, DeflateParameters? deflate)
     {
         _server = exchange.Server;
         _connection = exchange.Connection;
         _options = options;
         Subprotocol = subprotocol;
+        IsCompressed = deflate is not null;
         _transport = exchange.Upgrade();
-        _input = new FrameInput(this, _transport.Input, options);
-        _output = new FrameOutput(this, _transport.Output, options);
+        _input = new FrameInput(this, _transport.Input, options, deflate);
+        _output = new FrameOutput(this, _transport.Output, options, deflate);
         _lastPong = _server.Clock.Now;
         if (options.PingInterval > TimeSpan.Zero) _nextPing = _lastPong + Milliseconds(options.PingInterval);
         Delivered();
@@ -50,6 +51,9 @@ public sealed class WebSocketConnection : IUpgradedProtocol
 
     /// <summary>The subprotocol that was accepted; null when none was.</summary>
     public string? Subprotocol { get; }
+
+    /// <summary>Whether permessage-deflate was negotiated (RFC 7692).</summary>
+    public bool IsCompressed { get; }
 
     /// <summary>
     /// Why the WebSocket closes, the first cause: the code of the peer's Close frame (<see cref="WebSocketCloseCode.NoCode"/>
@@ -148,9 +152,9 @@ public sealed class WebSocketConnection : IUpgradedProtocol
         await input.ConfigureAwait(false);
     }
 
-    internal static WebSocketConnection Start(Exchange exchange, WebSocketOptions options, string? subprotocol)
+    internal static WebSocketConnection Start(Exchange exchange, WebSocketOptions options, string? subprotocol, DeflateParameters? deflate)
     {
-        WebSocketConnection socket = new(exchange, options, subprotocol);
+        WebSocketConnection socket = new(exchange, options, subprotocol, deflate);
         exchange.Connection.Protocol = socket;
         // One that was accepted while the drain began sees it here or is told.
         if (exchange.Server.IsDraining) ((IUpgradedProtocol)socket).BeginDrain();

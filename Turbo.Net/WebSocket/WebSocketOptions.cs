@@ -39,14 +39,14 @@ public sealed record WebSocketOptions
     public bool AcceptsAnySubprotocol { get; init; }
 
     /// <summary>Accepts offers of permessage-deflate (RFC 7692); null, the default, declines them.</summary>
-    internal WebSocketCompression? Compression { get; init; }
+    public WebSocketCompression? Compression { get; init; }
 }
 
 /// <summary>
 /// permessage-deflate (RFC 7692). A connection that keeps its context between messages costs memory for as long as it is
 /// open, from its first compressed message on: some 300 KiB to send, up to 64 KiB to receive.
 /// </summary>
-internal sealed record WebSocketCompression
+public sealed record WebSocketCompression
 {
     /// <summary>Bytes below which a message is sent uncompressed. Default 256.</summary>
     public int MinMessageBytes { get; init; } = 256;
@@ -64,5 +64,9 @@ internal sealed record WebSocketCompression
     /// The base-2 logarithm of the client's window, 8–15 (RFC 7692 §7.1.2.2). Default 15. Only a client that offers
     /// client_max_window_bits can be held to less.
     /// </summary>
-    public int ClientMaxWindowBits { get; init; } = 15;
+    public int ClientMaxWindowBits
+    {
+        get;
+        init => field = value is >= 8 and <= 15 ? value : throw new ArgumentOutOfRangeException(nameof(value), value, "8 to 15");
+    } = 15;
 }

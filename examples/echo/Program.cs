@@ -23,7 +23,7 @@ routes.Get("/json"u8, static exchange =>
     return default;
 });
 routes.Post("/echo"u8, EchoAsync);
-WebSocketOptions webSocket = new() { MaxMessageBytes = 64 * 1024 * 1024 };
+WebSocketOptions webSocket = new() { MaxMessageBytes = 64 * 1024 * 1024, Compression = new WebSocketCompression() };
 routes.Get("/ws"u8, async exchange =>
 {
     WebSocketConnection? socket = await WebSocketHandshake.AcceptAsync(exchange, webSocket);
