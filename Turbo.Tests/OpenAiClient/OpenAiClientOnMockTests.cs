@@ -1,4 +1,5 @@
 using Turbo.Server.Mock;
+using Turbo.Tests.Support;
 
 namespace Turbo.Tests.OpenAiClient;
 
