@@ -59,6 +59,8 @@ internal sealed class DurabilityTests
                 request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
                 using HttpResponseMessage response = await client.SendAsync(request);
                 Assert.That(await response.Content.ReadAsStringAsync(), Does.Contain($"\"username\":\"{name}\""));
+                using HttpResponseMessage logIn = await client.PostAsync("/user/login", new StringContent($$"""{"username":"{{name}}","password":"password"}"""));
+                Assert.That(logIn.StatusCode, Is.EqualTo(HttpStatusCode.OK));
             }
             again.Signal("TERM");
             Assert.That(await again.ExitAsync(), Is.Zero);
