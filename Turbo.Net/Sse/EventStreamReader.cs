@@ -92,7 +92,7 @@ public sealed class EventStreamReader(int maxEventBytes = 1024 * 1024)
         ReadOnlySpan<byte> line = rest[..end];
         _skipsLineFeed = rest[end] == '\r';
         rest = rest[(end + 1)..];
-        if (_line.Length == 0) return TakeLine(line);
+        if (_line.Length == 0) return Fits(line) && TakeLine(line);
         Keep(line);
         bool isEvent = !_isTooLarge && TakeLine(_line.Span);
         _line.Clear();
@@ -131,11 +131,6 @@ public sealed class EventStreamReader(int maxEventBytes = 1024 * 1024)
 
     private void TakeData(ReadOnlySpan<byte> value)
     {
-        if (_data.Length + value.Length >= maxEventBytes)
-        {
-            _isTooLarge = true;
-            return;
-        }
         if (_hasData) _data.Append("\n"u8);
         _data.Append(value);
         _hasData = true;
@@ -149,8 +144,14 @@ public sealed class EventStreamReader(int maxEventBytes = 1024 * 1024)
 
     private void Keep(ReadOnlySpan<byte> part)
     {
-        if (_line.Length + _data.Length + part.Length > maxEventBytes) _isTooLarge = true;
-        else _line.Append(part);
+        if (Fits(part)) _line.Append(part);
+    }
+
+    // Counted alike whether the line came in one piece or in many.
+    private bool Fits(ReadOnlySpan<byte> part)
+    {
+        if ((long)_line.Length + _data.Length + part.Length > maxEventBytes) _isTooLarge = true;
+        return !_isTooLarge;
     }
 
     private void BeginEvent()
@@ -163,6 +164,9 @@ public sealed class EventStreamReader(int maxEventBytes = 1024 * 1024)
 
     private sealed class Bytes
     {
+        // What a rare large event took is not held for the stream's life.
+        private const int MaxKeptBytes = 64 * 1024;
+
         private byte[] _bytes = [];
 
         public int Length { get; private set; }
@@ -182,6 +186,10 @@ public sealed class EventStreamReader(int maxEventBytes = 1024 * 1024)
             Length += value.Length;
         }
 
-        public void Clear() => Length = 0;
+        public void Clear()
+        {
+            Length = 0;
+            if (_bytes.Length > MaxKeptBytes) _bytes = [];
+        }
     }
 }

@@ -30,6 +30,13 @@ internal sealed class EventStreamReaderTests
     [TestCase("\n\xef\xbb\xbf" + "data: a\n\n")]
     [TestCase("data: {\"a\":\": b\"}\n\n", "{\"a\":\": b\"}")]
     [TestCase("data: \xe2\x98\x83\n\n", "☃")]
+    [TestCase("data: a\r\ndata: b\rdata: c\n\r\n", "a/b/c")]
+    [TestCase("data:\ta\n\n", "\ta")]
+    [TestCase("data: a\n\n\xef\xbb\xbf" + "data: b\n\n", "a")]
+    [TestCase("\xef\xbb\xbf\xef\xbb\xbf" + "data: a\ndata: b\n\n", "b")]
+    [TestCase("\xef\xbb" + "data: a\ndata: b\n\n", "b")]
+    [TestCase("event: x\nevent: y\ndata: a\n\n", "y|a")]
+    [TestCase("event: x\nevent\ndata: a\n\n", "a")]
     [TestCase("data: cut off\n")]
     [TestCase("data: cut off")]
     [TestCase("")]
@@ -51,6 +58,9 @@ internal sealed class EventStreamReaderTests
 
     [TestCase("retry: 2500\n", 2500)]
     [TestCase("retry: 2500\nretry: x\n", 2500)]
+    [TestCase("retry: 2147483647\n", 2147483647)]
+    [TestCase("retry: 2147483648\n", null)]
+    [TestCase("retry: 99999999999999999999\n", null)]
     [TestCase("retry: -1\n", null)]
     [TestCase("retry: +1\n", null)]
     [TestCase("retry: 1.5\n", null)]
@@ -71,10 +81,12 @@ internal sealed class EventStreamReaderTests
     [TestCase("data: 0123456789\ndata: 56789\n\n", false)]
     public void An_event_over_the_limit_ends_the_stream(string wire, bool isTaken)
     {
-        byte[] bytes = Segmented.Bytes(wire);
-        // Byte by byte the whole line counts, in one piece only what is kept of it: the limit holds for both.
-        Read(new EventStreamReader(16), bytes.Select(static b => new ReadOnlySequence<byte>([b])), out EventStreamStatus status);
-        Assert.That(status == EventStreamStatus.TooLarge, Is.EqualTo(!isTaken));
+        // However the line came.
+        foreach (IEnumerable<ReadOnlySequence<byte>> arrival in Arrivals(Segmented.Bytes(wire)))
+        {
+            Read(new EventStreamReader(16), arrival, out EventStreamStatus status);
+            Assert.That(status == EventStreamStatus.TooLarge, Is.EqualTo(!isTaken));
+        }
     }
 
     [Test]
@@ -85,6 +97,23 @@ internal sealed class EventStreamReaderTests
         Assert.That(reader.Read(ref input), Is.EqualTo(EventStreamStatus.TooLarge));
         input = new ReadOnlySequence<byte>(Segmented.Bytes("data: b\n\n"));
         Assert.That(reader.Read(ref input), Is.EqualTo(EventStreamStatus.TooLarge));
+    }
+
+    [Test]
+    public void Events_of_a_warm_reader_allocate_nothing()
+    {
+        EventStreamReader reader = new();
+        byte[] wire = Encoding.ASCII.GetBytes("id: 1\nevent: delta\ndata: {\"choices\":[{\"delta\":{\"content\":\"word\"}}]}\n\n");
+        for (int i = 0; i < 100; i++) Run();
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < 1000; i++) Run();
+        Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero);
+
+        void Run()
+        {
+            ReadOnlySequence<byte> half = new(wire, 0, 20), rest = new(wire, 20, wire.Length - 20);
+            if (reader.Read(ref half) != EventStreamStatus.NeedMore || reader.Read(ref rest) != EventStreamStatus.Event) throw new InvalidOperationException();
+        }
     }
 
     private static IEnumerable<IEnumerable<ReadOnlySequence<byte>>> Arrivals(byte[] wire)
