@@ -37,6 +37,9 @@ public sealed class ResponseWriter
 
     internal bool IsHeadOnly { get; private set; }
 
+    /// <summary>Complete field lines for a head that another writes: those which a status asks for, when the server's error writer answers it.</summary>
+    internal ReadOnlyMemory<byte> PresetLines { get; set; }
+
     /// <summary>A whole response with its content.</summary>
     /// <param name="status">Status code, 100–599.</param>
     /// <param name="contentType">Content-Type; empty leaves the field out.</param>
@@ -61,6 +64,7 @@ public sealed class ResponseWriter
         IsHeadOnly = _exchange.Method == HttpMethod.Head;
         Raw(line, _exchange.Server.Clock.DateLine);
         _exchange.Server.Options.WriteCommonFields?.Invoke(_exchange, this);
+        if (!PresetLines.IsEmpty) Raw(PresetLines.Span);
     }
 
     /// <summary>
@@ -329,6 +333,7 @@ public sealed class ResponseWriter
         Status = 0;
         ContentBytes = 0;
         IsHeadOnly = false;
+        PresetLines = default;
     }
 
     // chunk-size CRLF, lower-case hex without leading zeros

@@ -24,6 +24,11 @@ public static class WebSocketHandshake
     private static readonly SearchValues<byte> s_token =
         SearchValues.Create("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"u8);
 
+    // RFC 9110 §7.8, §15.5.22; RFC 6455 §4.4
+    private static readonly byte[] s_upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"u8.ToArray();
+
+    private static readonly byte[] s_allow = "Allow: GET\r\n"u8.ToArray();
+
     /// <summary>
     /// Whether the client asks for a WebSocket, well or badly: its Upgrade field has `websocket`. A handler that serves
     /// the same path otherwise, too, decides by it.
@@ -33,7 +38,7 @@ public static class WebSocketHandshake
 
     /// <summary>
     /// Answers the opening handshake. Null when it was refused or the client has gone: a response is written then, and
-    /// the handler returns. Refusals: 405 for a method other than GET; 426 when the request is not for a WebSocket, or
+    /// the handler returns. Refusals, by the server's error writer: 405 for a method other than GET; 426 when the request is not for a WebSocket, or
     /// for another version than 13; 400 for anything malformed. Which Origin may connect is the handler's to check before.
     /// </summary>
     /// <param name="exchange">The request; nothing of its response may be written.</param>
@@ -51,13 +56,13 @@ public static class WebSocketHandshake
         subprotocol = null;
         deflate = null;
         HeaderFields fields = exchange.Fields;
-        if (exchange.Method != HttpMethod.Get) return Refuse(exchange, 405, "Allow"u8, "GET"u8);
+        if (exchange.Method != HttpMethod.Get) return Refuse(exchange, 405, "an opening handshake is a GET request", s_allow);
         // An HTTP/1.0 request's Upgrade is ignored (RFC 9110 §7.8).
-        if (exchange.Version != 11 || !IsRequested(exchange)) return Refuse(exchange, 426, "Sec-WebSocket-Version"u8, "13"u8);
+        if (exchange.Version != 11 || !IsRequested(exchange)) return Refuse(exchange, 426, "a WebSocket opening handshake is needed", s_upgrade);
         if (!exchange.Body.IsEmpty) return Refuse(exchange, "an opening handshake has no content");
         if (fields.CountOf(KnownField.SecWebSocketVersion) != 1) return Refuse(exchange, "one Sec-WebSocket-Version is needed");
         fields.TryGet(KnownField.SecWebSocketVersion, out ReadOnlySpan<byte> version);
-        if (!version.SequenceEqual("13"u8)) return Refuse(exchange, 426, "Sec-WebSocket-Version"u8, "13"u8);
+        if (!version.SequenceEqual("13"u8)) return Refuse(exchange, 426, "Sec-WebSocket-Version 13 is needed", s_upgrade);
         if (fields.CountOf(KnownField.SecWebSocketKey) != 1) return Refuse(exchange, "one Sec-WebSocket-Key is needed");
         fields.TryGet(KnownField.SecWebSocketKey, out ReadOnlySpan<byte> key);
         if (!IsKey(key)) return Refuse(exchange, "Sec-WebSocket-Key is not the base64 of 16 bytes");
@@ -154,24 +159,12 @@ public static class WebSocketHandshake
         return true;
     }
 
-    private static bool Refuse(Exchange exchange, string why)
-    {
-        exchange.Server.Options.WriteError(exchange, 400, why);
-        return false;
-    }
+    private static bool Refuse(Exchange exchange, string why) => Refuse(exchange, 400, why, default);
 
-    private static bool Refuse(Exchange exchange, int status, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
+    private static bool Refuse(Exchange exchange, int status, string why, ReadOnlyMemory<byte> lines)
     {
-        ResponseWriter response = exchange.Response;
-        response.Start(status);
-        response.Field(name, value);
-        if (status == 426)
-        {
-            // RFC 9110 §7.8, §15.5.22
-            response.Field("Upgrade"u8, "websocket"u8);
-            response.Field("Connection"u8, "Upgrade"u8);
-        }
-        response.EndHead(0);
+        exchange.Response.PresetLines = lines;
+        exchange.Server.Options.WriteError(exchange, status, why);
         return false;
     }
 }

@@ -176,8 +176,8 @@ public sealed class WebSocketConnection : IUpgradedProtocol
     {
         _isPeerDone = true;
         SetClosed(code, reason);
-        // The same code back (RFC 6455 §5.5.1).
-        Close(code, default, dropsQueue: false);
+        // The same back (RFC 6455 §5.5.1).
+        Close(code, reason, dropsQueue: false);
     }
 
     /// <summary>The peer broke a rule: fails the connection (RFC 6455 §7.1.7).</summary>

@@ -86,7 +86,7 @@ const checks = {
     await close(socket);
   },
   async close_codes() {
-    for (const code of [1000, 1001, 1003, 1007, 1011, 3000, 4999]) assert.deepEqual(await close(await open(), code, 'why'), [code, '']);
+    for (const code of [1000, 1001, 1003, 1007, 1011, 3000, 4999]) assert.deepEqual(await close(await open(), code, 'why'), [code, 'why']);
   },
   async close_without_code() {
     const socket = await open();

@@ -28,7 +28,7 @@ internal sealed class CloseTests : WebSocketFixture
     {
         MemoryClient client = Open();
         client.Send(Frame.Close(code, "why").Masked());
-        IsClosed(client, code);
+        IsClosed(client, code, reason: "why");
         Assert.That(Closed, Is.EqualTo(new[] { $"{code} why" }));
         client.Fin();
         Assert.That(client.Transport.EndReason, Is.EqualTo(EndReason.Upgraded));
@@ -71,7 +71,7 @@ internal sealed class CloseTests : WebSocketFixture
         MemoryClient client = Open();
         string reason = new('r', 123);
         client.Send(Frame.Close(1000, reason).Masked());
-        IsClosed(client, 1000);
+        IsClosed(client, 1000, reason: reason);
         Assert.That(Closed, Is.EqualTo(new[] { "1000 " + reason }));
         MemoryClient longer = Open();
         longer.Send(Frame.Close(1000, reason + "r").Masked());

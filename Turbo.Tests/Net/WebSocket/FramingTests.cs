@@ -48,7 +48,7 @@ internal sealed class FramingTests : WebSocketFixture
         MemoryClient client = Open();
         byte[] wire = [.. Frame.Text("Hello-µ@ßöä").Masked(), .. Frame.Ping("p").Masked(), .. Frame.Text("fra", false).Masked(), .. Frame.Pong().Masked(), .. Frame.More("gment", true).Masked(), .. Frame.Binary(new byte[200]).Masked(), .. Frame.Close(1000, "bye").Masked()];
         foreach (byte b in wire) client.Send([b]);
-        IsClosed(client, 1000, "text Hello-µ@ßöä | pong p | text fragment | binary[200]");
+        IsClosed(client, 1000, "text Hello-µ@ßöä | pong p | text fragment | binary[200]", "bye");
     }
 
     [Test]

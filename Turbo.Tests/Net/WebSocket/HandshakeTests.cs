@@ -87,6 +87,7 @@ internal sealed class HandshakeTests : WebSocketFixture
         string head = Connect().Send(Good.Replace(instead, with)).TakeText();
         Assert.That(head, Does.StartWith($"HTTP/1.1 {status} "));
         if (has != "Connection") Assert.That(head, Does.Contain($"\r\n{has}\r\n"));
+        if (with != "HEAD ") Assert.That(head, Does.Not.EndWith("\r\n\r\n"), "the server's error writer says why");
         Assert.That(head, Does.Not.Contain("Sec-WebSocket-Accept"));
     }
 

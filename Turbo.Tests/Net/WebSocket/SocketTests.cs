@@ -54,7 +54,7 @@ internal sealed class SocketTests
         foreach (byte b in Frame.Text("Hello").Masked()) client.Send([b]);
         Assert.That(Read(client), Is.EqualTo("text Hello"));
         foreach (byte b in Frame.Close(1000, "bye").Masked()) client.Send([b]);
-        Assert.That(Read(client), Is.EqualTo("close 1000"));
+        Assert.That(Read(client), Is.EqualTo("close 1000 bye"));
         client.ExpectFin();
     }
 

@@ -107,10 +107,10 @@ internal abstract class WebSocketFixture
     }
 
     /// <summary>The server closed with this code, then ended the connection with FIN, not with a reset.</summary>
-    protected static void IsClosed(MemoryClient client, int code, string before = "")
+    protected static void IsClosed(MemoryClient client, int code, string before = "", string reason = "")
     {
         string received = Received(client);
-        string close = $"close {code}";
+        string close = $"close {code} {reason}".TrimEnd();
         Assert.That(received, Is.EqualTo(before.Length == 0 ? close : before + " | " + close));
         Assert.That(client.HasEnded && !client.IsReset, "not ended by FIN");
     }
