@@ -15,7 +15,6 @@ internal sealed class MockServer : IAsyncDisposable
 {
     private readonly RouteTable<MockHandler> _routes = new();
     private readonly TurboServer _server;
-    private readonly CancellationTokenSource _stopping = new();
     private long _responses;
 
     public MockServer(MockOptions? options = null)
@@ -53,25 +52,14 @@ internal sealed class MockServer : IAsyncDisposable
         }
     }
 
-    /// <summary>Cancelled when the server stops: WebSockets close then.</summary>
-    public CancellationToken Stopping => _stopping.Token;
-
     /// <summary>Binds and accepts.</summary>
     public void Start() => _server.Start();
 
     /// <summary>Stops accepting and lets what is in flight finish for at most <paramref name="timeout"/>.</summary>
-    public async Task StopAsync(TimeSpan timeout)
-    {
-        await _stopping.CancelAsync().ConfigureAwait(false);
-        await _server.StopAsync(timeout).ConfigureAwait(false);
-    }
+    public Task StopAsync(TimeSpan timeout) => _server.StopAsync(timeout);
 
     /// <summary>Stops at once.</summary>
-    public async ValueTask DisposeAsync()
-    {
-        await StopAsync(TimeSpan.Zero).ConfigureAwait(false);
-        _stopping.Dispose();
-    }
+    public async ValueTask DisposeAsync() => await StopAsync(TimeSpan.Zero).ConfigureAwait(false);
 
     private void Map()
     {

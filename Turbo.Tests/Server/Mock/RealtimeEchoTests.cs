@@ -114,7 +114,7 @@ internal sealed class RealtimeEchoTests : MockFixture
     {
         Error(Get("/v1/realtime"), 426);
         using RawClient client = Connect();
-        Error(client.Exchange(Opening.Replace("Version: 13", "Version: 12") + "\r\n"), 400);
+        Error(client.Exchange(Opening.Replace("Version: 13", "Version: 12") + "\r\n"), 426);
         using RawClient other = Connect();
         Error(other.Exchange(Opening.Replace("Sec-WebSocket-Key: dGhl", "Sec-WebSocket-Key: ") + "\r\n"), 400);
     }
