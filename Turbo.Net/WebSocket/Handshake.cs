@@ -38,8 +38,10 @@ public static class WebSocketHandshake
 
     /// <summary>
     /// Answers the opening handshake. Null when it was refused or the client has gone: a response is written then, and
-    /// the handler returns. Refusals, by the server's error writer: 405 for a method other than GET; 426 when the request is not for a WebSocket, or
-    /// for another version than 13; 400 for anything malformed. Which Origin may connect is the handler's to check before.
+    /// the handler returns. The server's error writer answers 405 for a method other than GET; 426 when the request is not
+    /// for a WebSocket, or for another version than 13; 400 for anything malformed. Which Origin may connect is the
+    /// handler's to check before. Throws <see cref="InvalidOperationException"/> where <see cref="Exchange.Aborted"/> or
+    /// <see cref="Exchange.OnClientClosed"/> was used before: a WebSocket tells by its receives that the client has left.
     /// </summary>
     /// <param name="exchange">The request; nothing of its response may be written.</param>
     /// <param name="options">Bounds, subprotocols, compression; see <see cref="WebSocketOptions.Default"/>.</param>
@@ -55,6 +57,8 @@ public static class WebSocketHandshake
     {
         subprotocol = null;
         deflate = null;
+        // Before the client is told that it may speak.
+        if (exchange.Connection.IsWatching) throw new InvalidOperationException("the client is watched already: its input is in use");
         HeaderFields fields = exchange.Fields;
         if (exchange.Method != HttpMethod.Get) return Refuse(exchange, 405, "an opening handshake is a GET request", s_allow);
         // An HTTP/1.0 request's Upgrade is ignored (RFC 9110 §7.8).

@@ -134,4 +134,19 @@ internal sealed class HandshakeTests : WebSocketFixture
         Assert.That(client.TakeText(), Does.StartWith("HTTP/1.1 101 "));
         Assert.That(Exchange(client, Frame.Text("x")), Is.EqualTo("text x"));
     }
+
+    [Test]
+    public async Task A_client_that_is_watched_already_is_told_nothing()
+    {
+        await using NetServer server = new(async exchange =>
+        {
+            _ = exchange.Aborted;
+            Assert.That(async () => await WebSocketHandshake.AcceptAsync(exchange, WebSocketOptions.Default), Throws.InvalidOperationException);
+            exchange.Response.Send(500, default, default);
+        }, null, _time, listens: false);
+        MemoryClient client = server.ConnectInMemory().Send(Good);
+        Assert.That(client.TakeText(), Does.StartWith("HTTP/1.1 500 "));
+        Assert.That(server.Log.HandlerFaults, Is.Empty);
+        client.Fin();
+    }
 }

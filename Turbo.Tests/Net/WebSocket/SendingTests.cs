@@ -137,6 +137,24 @@ internal sealed class SendingTests : WebSocketFixture
     }
 
     [Test]
+    public void A_peer_that_takes_nothing_for_the_write_timeout_is_reset()
+    {
+        MemoryClient client = Open();
+        List<ValueTask<bool>> sends = [];
+        Inline.Run(() =>
+        {
+            do sends.Add(_socket!.SendAsync(WebSocketMessageKind.Binary, new byte[30_000]));
+            while (sends[^1].IsCompleted);
+        });
+        Advance(59);
+        Assert.That(sends[^1].IsCompleted, Is.False);
+        Advance(2);
+        Assert.That(sends[^1].IsCompletedSuccessfully && !sends[^1].Result);
+        Assert.That(client.Transport.EndReason, Is.EqualTo(EndReason.WriteTimeout));
+        Assert.That(client.Serving.IsCompletedSuccessfully);
+    }
+
+    [Test]
     public void Senders_that_wait_are_told_when_the_connection_ends()
     {
         MemoryClient client = Open();

@@ -185,6 +185,20 @@ internal sealed class SocketTests
     }
 
     [Test]
+    public async Task A_server_that_is_disposed_resets_what_is_open()
+    {
+        _handler = static async socket =>
+        {
+            while (await socket.ReceiveAsync() is not null) { }
+        };
+        using RawClient client = Open();
+        await Until.DoneAsync(_server.Server.DisposeAsync().AsTask());
+        client.ExpectReset();
+        Assert.That(_server.Log.HandlerFaults, Is.Empty);
+        await Until.TrueAsync(() => !_closed.IsEmpty);
+    }
+
+    [Test]
     public async Task A_broadcast_from_one_thread_reaches_everyone_in_order()
     {
         ConcurrentQueue<WebSocketConnection> sockets = [];
