@@ -22,4 +22,14 @@ internal static class Inputs
     /// <summary>A chunked body as an event stream is framed: 32 chunks of 200 bytes.</summary>
     public static readonly byte[] Chunked = Encoding.ASCII.GetBytes(
         string.Concat(Enumerable.Repeat($"c8\r\n{new string('x', 200)}\r\n", 32)) + "0\r\n\r\n");
+
+    /// <summary>A WebSocket's opening handshake.</summary>
+    public static readonly byte[] WebSocketHandshake = Encoding.ASCII.GetBytes(
+        "GET /ws HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n");
+
+    /// <summary>A masked text frame of 64 octets.</summary>
+    public static readonly byte[] SmallFrame = [0x81, 0x80 | 64, 1, 2, 3, 4, .. Enumerable.Range(0, 64).Select(static i => (byte)('a' ^ ((i % 4) + 1)))];
+
+    /// <summary>Sixteen of them in one packet.</summary>
+    public static readonly byte[] SmallFrames16 = [.. Enumerable.Repeat(SmallFrame, 16).SelectMany(static f => f)];
 }
