@@ -81,7 +81,7 @@ internal sealed class DeflateCompressor(DeflateParameters parameters, WebSocketC
 
         public override void Write(ReadOnlySpan<byte> buffer)
         {
-            if (!IsClosed) _buffer.Append(buffer);
+            if (!IsClosed && !_buffer.TryAppend(buffer)) throw new IOException("a compressed message larger than an array");
         }
 
         public override void Write(byte[] buffer, int offset, int count) => Write(buffer.AsSpan(offset, count));

@@ -191,7 +191,7 @@ internal sealed partial class FrameInput
             _payload = _isCompressed ? _inflater!.Taken : piece;
             return endsMessage ? Step.Taken : Step.Continue;
         }
-        _gathered.Append(piece.Span);
+        if (!_gathered.TryAppend(piece.Span)) return Fail(WebSocketCloseCode.MessageTooBig);
         if (!endsMessage) return Step.Continue;
         _payload = _gathered.Memory;
         return Step.Taken;

@@ -14,13 +14,16 @@ internal struct MessageBuffer
 
     public readonly ReadOnlyMemory<byte> Memory => _bytes.AsMemory(0, _length);
 
-    public void Append(ReadOnlySpan<byte> piece)
+    /// <summary>Adds a piece; false when no array could hold it all.</summary>
+    public bool TryAppend(ReadOnlySpan<byte> piece)
     {
-        if (piece.IsEmpty) return;
-        int needed = checked(_length + piece.Length);
+        if (piece.Length > Array.MaxLength - _length) return false;
+        if (piece.IsEmpty) return true;
+        int needed = _length + piece.Length;
         if (_bytes is null || _bytes.Length < needed) Grow(needed);
         piece.CopyTo(_bytes.AsSpan(_length));
         _length = needed;
+        return true;
     }
 
     /// <summary>Forgets the message and gives its memory back.</summary>

@@ -100,9 +100,9 @@ public sealed class WebSocketConnection : IUpgradedProtocol
         _output.TrySend(kind, payload, _input.IsDeliveringHere);
 
     /// <summary>
-    /// Closes: what was sent before leaves first, then the Close frame. A pending receive ends with null. The peer's Close
-    /// frame is awaited when the handler has returned, for at most <see cref="WebSocketOptions.CloseTimeout"/>. False when
-    /// it was closed before.
+    /// Closes: what was sent before leaves first, then the Close frame. A pending receive ends with null, as do later ones;
+    /// messages still under way are dropped. The peer's Close frame is awaited when the handler has returned, for at most
+    /// <see cref="WebSocketOptions.CloseTimeout"/>. False when it was closed before.
     /// </summary>
     /// <param name="code">See <see cref="WebSocketCloseCode"/>; one that may be sent.</param>
     /// <param name="reason">UTF-8 for the peer's log, at most 123 bytes.</param>
