@@ -6,6 +6,9 @@ internal interface IEventBus
     /// <summary>Messages that may wait for a subscriber.</summary>
     const int DefaultCapacity = 1024;
 
+    /// <summary>Bytes of the messages that may wait for a subscriber; a single one may have more.</summary>
+    const long DefaultCapacityBytes = 16 * 1024 * 1024;
+
     /// <summary>Whether publishing reaches anyone: a message need not be built otherwise.</summary>
     bool HasSubscribers(string topic);
 
@@ -17,7 +20,9 @@ internal interface IEventBus
 
     /// <summary>Messages published from now on; dispose to leave.</summary>
     /// <param name="topic">Any name.</param>
-    /// <param name="capacity">Messages that may wait; a subscriber that falls further behind is closed.</param>
+    /// <param name="capacity">
+    /// Messages that may wait, of <see cref="DefaultCapacityBytes"/> together; a subscriber that falls further behind is closed.
+    /// </param>
     ISubscription Subscribe(string topic, int capacity = DefaultCapacity);
 }
 

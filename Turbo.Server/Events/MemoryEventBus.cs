@@ -59,6 +59,7 @@ internal sealed class MemoryEventBus : IEventBus
             new BoundedChannelOptions(capacity) { SingleReader = true, FullMode = BoundedChannelFullMode.Wait });
 
         private volatile bool _fellBehind;
+        private long _waitingBytes;
 
         public string Topic { get; } = topic;
 
@@ -67,7 +68,9 @@ internal sealed class MemoryEventBus : IEventBus
         /// <summary>A full queue closes the subscription: its reader is told, rather than given a stream with a hole in it.</summary>
         public void Offer(ReadOnlyMemory<byte> message)
         {
-            if (_queue.Writer.TryWrite(message) || _queue.Reader.Completion.IsCompleted)
+            long waiting = Interlocked.Add(ref _waitingBytes, message.Length);
+            bool fits = waiting <= IEventBus.DefaultCapacityBytes || waiting == message.Length;
+            if ((fits && _queue.Writer.TryWrite(message)) || _queue.Reader.Completion.IsCompleted)
                 return;
             // Full, or closed with messages still to read; only the one who closes it may say that it was full.
             if (!_queue.Writer.TryComplete())
@@ -82,7 +85,10 @@ internal sealed class MemoryEventBus : IEventBus
             while (true)
             {
                 if (_queue.Reader.TryRead(out ReadOnlyMemory<byte> message))
+                {
+                    Interlocked.Add(ref _waitingBytes, -message.Length);
                     return message;
+                }
                 if (!await _queue.Reader.WaitToReadAsync(cancellation))
                     return null;
             }

@@ -53,6 +53,22 @@ internal sealed class MemoryEventBusTests
     }
 
     [Test]
+    public async Task Too_many_bytes_are_too_far_behind()
+    {
+        using ISubscription slow = _bus.Subscribe("a"), fast = _bus.Subscribe("a");
+        byte[] half = new byte[IEventBus.DefaultCapacityBytes / 2], over = new byte[IEventBus.DefaultCapacityBytes + 1];
+        _bus.Publish("a", over);
+        Assert.That(slow.FellBehind, Is.False, "a single message may be of any size");
+        Assert.That((await fast.NextAsync(CancellationToken.None))?.Length, Is.EqualTo(over.Length));
+        _bus.Publish("a", half);
+        Assert.That(slow.FellBehind);
+        _bus.Publish("a", half);
+        Assert.That(fast.FellBehind, Is.False, "what was read counts no longer");
+        Assert.That((await slow.NextAsync(CancellationToken.None))?.Length, Is.EqualTo(over.Length));
+        Assert.That(await slow.NextAsync(CancellationToken.None), Is.Null);
+    }
+
+    [Test]
     public async Task Leaving_is_not_falling_behind()
     {
         ISubscription subscription = _bus.Subscribe("a");
