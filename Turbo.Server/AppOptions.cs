@@ -73,6 +73,13 @@ internal sealed partial record AppOptions
 
     public int ChatContext { get; init; }
     public long ChatContextBytes { get; init; }
+    public long ChatReplyBytes { get; init; }
+
+    /// <summary>Prompts with <c>stream=true</c> whose reply still comes.</summary>
+    public int ChatStreams { get; init; }
+
+    /// <summary>Bytes of what is published on the caller's or a group's topics, as UTF-8 or JSON.</summary>
+    public long EventDataBytes { get; init; }
 
     /// <summary>Name asked for → name sent upstream, the built-in one included.</summary>
     public FrozenDictionary<string, string> ModelAliases { get; init; } = FrozenDictionary<string, string>.Empty;

@@ -38,6 +38,12 @@ internal static class Routes
         Write(routes, "/chat/user/add"u8, new(Access.Session, static (app, context) => app.Chats.AddUserAsync(context)));
         Write(routes, "/chat/user/remove"u8, new(Access.Session, static (app, context) => app.Chats.RemoveUserAsync(context)));
 
+        Write(routes, "/chat/prompt"u8, new(Access.Session, static (app, context) => app.Chats.PromptAsync(context)));
+        Read(routes, "/chat/stream"u8, new(Access.Session, static (app, context) => app.ChatStreams.SubscribeAsync(context)) { TakesTokenParameter = true });
+
+        Write(routes, "/event/publish"u8, new(Access.Session, static (app, context) => app.PublishedEvents.PublishAsync(context)));
+        Read(routes, "/event/subscribe"u8, new(Access.Session, static (app, context) => app.PublishedEvents.SubscribeAsync(context)) { TakesTokenParameter = true });
+
         routes.Any("/v1/*"u8, new(Access.Proxy, static (app, context) => app.Proxy.HandleAsync(context)));
 
         return routes;

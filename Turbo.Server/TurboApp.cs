@@ -4,9 +4,11 @@ using Turbo.Server.Ai;
 using Turbo.Server.Api;
 using Turbo.Server.Auth;
 using Turbo.Server.Cache;
+using Turbo.Server.Chats;
 using Turbo.Server.Events;
 using Turbo.Server.Logging;
 using Turbo.Server.Storage;
+using Turbo.Server.Streams;
 
 namespace Turbo.Server;
 
@@ -47,6 +49,14 @@ internal sealed class TurboApp : IAsyncDisposable
         Cors cors = new(options.CorsOrigins);
         Gateway = new OpenAiGateway(options, time, cors.Write);
         Proxy = new ProxyApi(this);
+
+        Access = new AccessWatch(db.Chats.MayReadAsync, db.Groups.AreMembersAsync, time, Report);
+        Streams = new LiveStreams(EventBus, Sessions, Access, time);
+        Completions = new ChatCompletions(Gateway, options, time);
+        Prompts = new Prompts(db, new ChatContext(db.Chats, Cache, options), Completions, EventBus, Access, options, time, Report);
+        ChatStreams = new StreamApi(this, cors);
+        PublishedEvents = new EventApi(this, cors);
+
         Dispatcher dispatcher = new(this, Routes.Build(), new RequestLog(logWriter, options.LogLevel));
         TurboServerOptions serverOptions = new()
         {
@@ -84,11 +94,25 @@ internal sealed class TurboApp : IAsyncDisposable
 
     public OpenAiGateway Gateway { get; }
 
+    /// <summary>Chat completions that Turbo itself asks for.</summary>
+    public ChatCompletions Completions { get; }
+
+    public Prompts Prompts { get; }
+
+    /// <summary>Ends streams and coming replies when their users lose access.</summary>
+    public AccessWatch Access { get; }
+
+    public LiveStreams Streams { get; }
+
     public UserApi Users { get; }
 
     public GroupApi Groups { get; }
 
     public ChatApi Chats { get; }
+
+    public StreamApi ChatStreams { get; }
+
+    public EventApi PublishedEvents { get; }
 
     public ProxyApi Proxy { get; }
 
@@ -144,14 +168,19 @@ internal sealed class TurboApp : IAsyncDisposable
     }
 
     /// <summary>
-    /// Stops accepting, lets the requests in flight finish within SHUTDOWN_TIMEOUT, stores the events that wait, and
-    /// closes the database. A second call waits for nothing.
+    /// Stops accepting, lets the requests in flight and the replies that are coming finish within SHUTDOWN_TIMEOUT, ends
+    /// the streams that show them, stores the events that wait, and closes the database. A second call waits for nothing.
     /// </summary>
     public async ValueTask DisposeAsync()
     {
         if (Interlocked.Exchange(ref _isStopping, 1) != 0) return;
-        int aborted = await _server.StopAsync(Options.ShutdownTimeout);
+        Task<int> stopping = _server.StopAsync(Options.ShutdownTimeout);
+        await Prompts.StopAsync(Options.ShutdownTimeout);
+        Streams.Drain();
+        int aborted = await stopping;
         if (aborted > 0) Log.Warn($"{aborted} connections were cut off: their requests did not end within SHUTDOWN_TIMEOUT");
+        Streams.Dispose();
+        await Access.DisposeAsync();
         await Gateway.DisposeAsync();
         if (_retention is not null) await _retention.DisposeAsync();
         await Events.DisposeAsync();

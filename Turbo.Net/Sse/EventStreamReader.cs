@@ -65,7 +65,7 @@ public sealed class EventStreamReader(int maxEventBytes = 1024 * 1024)
                 return EventStreamStatus.Event;
             }
         }
-        stream = stream.Slice(stream.End);
+        stream = default;
         return _isTooLarge ? EventStreamStatus.TooLarge : EventStreamStatus.NeedMore;
     }
 

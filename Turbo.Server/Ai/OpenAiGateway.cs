@@ -34,6 +34,9 @@ internal sealed class OpenAiGateway : IAsyncDisposable
             TimeProvider = time,
         });
         _relay = new Relay(_pool);
+        Client = new UpstreamClient(_pool);
+        PathPrefix = target.PathPrefix;
+        RequestFields = (byte[])[.. Encoding.ASCII.GetBytes($"Host: {target.Authority}\r\n"), .. CredentialLine(target, options.OpenAiApiKey)];
         _rules = new RelayRules
         {
             Host = Encoding.ASCII.GetBytes(target.Authority),
@@ -46,6 +49,15 @@ internal sealed class OpenAiGateway : IAsyncDisposable
 
     /// <summary>Connections to the origin, its retries.</summary>
     public UpstreamPool Pool => _pool;
+
+    /// <summary>Requests of Turbo's own, over the same connections.</summary>
+    public UpstreamClient Client { get; }
+
+    /// <summary>What stands before <c>/v1/…</c> in a path of the upstream.</summary>
+    public ReadOnlyMemory<byte> PathPrefix { get; }
+
+    /// <summary>The field lines that Turbo's own requests begin with: Host and, where there is a key, the server's.</summary>
+    public ReadOnlyMemory<byte> RequestFields { get; }
 
     /// <summary>Relays one exchange. The client's own credential for Turbo never travels on, except in passthrough.</summary>
     public ValueTask<RelayResult> RelayAsync(Exchange exchange, IRelayObserver? observer) => _relay.RunAsync(exchange, _rules, observer);

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text;
 using System.Text.Json;
+using Turbo.Server.Ai;
 using Turbo.Server.Json;
 
 namespace Turbo.Server.Api;
@@ -28,8 +29,11 @@ internal readonly record struct ApiError(int Status, string Message, string? Par
 
     public bool HasRetryAfter => Status is 429 or 503;
 
+    /// <summary>A <c>type</c> that does not follow from the status; null where it does.</summary>
+    public string? ForcedType { get; init; }
+
     /// <summary>The <c>type</c>, a word of contract section 2.</summary>
-    public string Type => Status switch
+    public string Type => ForcedType ?? Status switch
     {
         401 => "authentication_error",
         403 => "permission_error",
@@ -58,6 +62,13 @@ internal readonly record struct ApiError(int Status, string Message, string? Par
 
     /// <summary>The origin server failed: 502 or 504.</summary>
     public static ApiError Upstream(int status, string message) => new(status, message, Code: "upstream_error");
+
+    /// <summary>The origin server refused, with a status and words of its own.</summary>
+    public static ApiError Upstream(CompletionFailure failure) => new(failure.Status, failure.Message, failure.Param, failure.Code ?? "upstream_error")
+    {
+        ForcedType = failure.IsOwn ? null : "upstream_error",
+        RetryAfter = failure.RetryAfter,
+    };
 
     public static ApiError MissingParameter(string name) => new(400, $"{name} is missing", name, "missing_parameter");
 

@@ -1,6 +1,9 @@
+using Turbo.Server.Ai;
+using Turbo.Server.Chats;
 using Turbo.Server.Json;
 using Turbo.Server.Model;
 using Turbo.Server.Storage;
+using Turbo.Server.Streams;
 
 namespace Turbo.Server.Api;
 
@@ -58,7 +61,9 @@ internal sealed class ChatApi(TurboApp app)
     {
         if (await ChatIdAsync(context) is not { } id) return;
         AccessStatus status = await app.Db.Chats.DeleteAsync(id, context.RequiredSession.UserId);
-        if (!RecordAccess.Refuses(context, status, "chat")) context.SendEmptyObject();
+        if (RecordAccess.Refuses(context, status, "chat")) return;
+        app.Access.Revoke(AccessScope.Chat, id);
+        context.SendEmptyObject();
     }
 
     public async ValueTask IndexAsync(RequestContext context)
@@ -79,7 +84,66 @@ internal sealed class ChatApi(TurboApp app)
     {
         if (await UserOfCallAsync(context) is not { } call) return;
         AccessStatus status = await app.Db.Chats.RemoveUserAsync(call.Chat, context.RequiredSession.UserId, call.User);
-        if (!RecordAccess.Refuses(context, status, "chat", call.User, "user_id")) context.SendEmptyObject();
+        if (RecordAccess.Refuses(context, status, "chat", call.User, "user_id")) return;
+        app.Access.Revoke(AccessScope.Chat, call.Chat, call.User);
+        context.SendEmptyObject();
+    }
+
+    public async ValueTask PromptAsync(RequestContext context)
+    {
+        if (!await context.ReadParametersAsync()) return;
+        Parameters parameters = context.Parameters;
+        string id = ChatId(parameters);
+        // MAX_BODY bounds it.
+        string text = parameters.RequiredText("prompt"u8, int.MaxValue);
+        int most = app.Options.ChatContext;
+        int exchanges = Math.Min(parameters.Number("context"u8, 0, int.MaxValue) ?? most, most);
+        bool streams = parameters.Flag("stream"u8);
+        NewPrompt prompt = new(id, context.RequiredSession.UserId, text, exchanges, parameters.Flag("otr"u8));
+        if (context.RefusesParameters()) return;
+
+        if (streams)
+        {
+            AnswerPrompt(context, await app.Prompts.StartAsync(prompt));
+            return;
+        }
+        CancellationToken aborted = context.Exchange.Aborted;
+        try
+        {
+            AnswerPrompt(context, await app.Prompts.AskAsync(prompt, aborted));
+        }
+        catch (OperationCanceledException) when (aborted.IsCancellationRequested)
+        {
+            context.HasClientLeft = true;
+        }
+    }
+
+    private static void AnswerPrompt(RequestContext context, PromptAnswer answer)
+    {
+        switch (answer.Status)
+        {
+            case PromptStatus.Done:
+                CompletionUsage usage = answer.Usage;
+                if (usage.Model is not null) context.Event.Model.Set(usage.Model);
+                context.Event.PromptTokens = usage.PromptTokens;
+                context.Event.CompletionTokens = usage.CompletionTokens;
+                context.Event.TotalTokens = usage.TotalTokens;
+                MessageJson.WriteReply(context.Content, answer.Message!);
+                context.Send();
+                break;
+            case PromptStatus.NotFound:
+                RecordAccess.Refuses(context, AccessStatus.NotFound, "chat");
+                break;
+            case PromptStatus.UpstreamFailed:
+                context.Fail(ApiError.Upstream(answer.Failure!));
+                break;
+            case PromptStatus.Busy:
+                context.Fail(ApiError.Overloaded);
+                break;
+            default:
+                context.Fail(new ApiError(503, "the server is stopping", Code: "stopping"));
+                break;
+        }
     }
 
     private static void Answer(RequestContext context, Chat chat)

@@ -59,6 +59,20 @@ internal sealed class Cors
     public static bool IsPreflight(Exchange exchange) =>
         exchange.Method == HttpMethod.Options && exchange.Fields.Has(KnownField.Origin) && exchange.Fields.Has(KnownField.AccessControlRequestMethod);
 
+    /// <summary>
+    /// Whether a page of another origin that is not allowed by name opens a WebSocket in its visitor's name. The browser
+    /// lets it (RFC 6455 §10.2), unlike requests whose answers it then keeps from the page.
+    /// </summary>
+    public bool IsForeignPage(Exchange exchange)
+    {
+        if (!exchange.Fields.TryGet(KnownField.Origin, out ReadOnlySpan<byte> origin) || !Credentials.AreAmbient(exchange)) return false;
+        if (origin.Length > LongestOrigin) return true;
+        Span<char> chars = stackalloc char[LongestOrigin];
+        if (_lookup.Contains(chars[..Encoding.Latin1.GetChars(origin, chars)])) return false;
+        int scheme = origin.IndexOf("://"u8);
+        return scheme < 0 || !exchange.Fields.TryGet(KnownField.Host, out ReadOnlySpan<byte> host) || !Ascii.EqualsIgnoreCase(origin[(scheme + 3)..], host);
+    }
+
     private void WriteOrigin(Exchange exchange, ResponseWriter response)
     {
         if (!exchange.Fields.TryGet(KnownField.Origin, out ReadOnlySpan<byte> origin) || origin.Length is 0 or > LongestOrigin)

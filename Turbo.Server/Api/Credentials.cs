@@ -29,6 +29,15 @@ internal static class Credentials
         return hasAuthorization && Scheme(authorization, "basic"u8, out ReadOnlySpan<byte> basic) ? Password(basic, buffer) : default;
     }
 
+    /// <summary>
+    /// Whether a browser may have sent the credential by itself, whatever page asked: a cookie, or Basic authentication.
+    /// </summary>
+    public static bool AreAmbient(Exchange exchange)
+    {
+        Span<byte> buffer = stackalloc byte[BufferBytes];
+        return !Bearer(exchange.Fields, out _) && !Parameter(exchange.Query, buffer, out _);
+    }
+
     /// <summary>The token of an Authorization: Bearer; false when there is none.</summary>
     public static bool Bearer(HeaderFields fields, out ReadOnlySpan<byte> token)
     {

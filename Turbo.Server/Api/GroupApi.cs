@@ -1,6 +1,7 @@
 using Turbo.Server.Json;
 using Turbo.Server.Model;
 using Turbo.Server.Storage;
+using Turbo.Server.Streams;
 
 namespace Turbo.Server.Api;
 
@@ -53,6 +54,7 @@ internal sealed class GroupApi(TurboApp app)
         if (await GroupIdAsync(context) is not { } id) return;
         GroupAnswer answer = await app.Db.Groups.DeleteAsync(id, context.RequiredSession.UserId);
         if (RecordAccess.Refuses(context, answer.Status, "group")) return;
+        app.Access.Revoke(AccessScope.Group, id);
         GroupJson.WriteWrapped(context.Content, answer.Group!);
         context.Send();
     }
@@ -87,7 +89,9 @@ internal sealed class GroupApi(TurboApp app)
     {
         if (await MembersOfCallAsync(context) is not { } call) return;
         MemberChange change = await app.Db.Groups.RemoveMembersAsync(call.Group, context.RequiredSession.UserId, call.Users);
-        if (!RecordAccess.Refuses(context, change.Status, "group", change.UnknownUser, "user_ids")) context.SendEmptyObject();
+        if (RecordAccess.Refuses(context, change.Status, "group", change.UnknownUser, "user_ids")) return;
+        foreach (string user in call.Users) app.Access.Revoke(AccessScope.Group, call.Group, user);
+        context.SendEmptyObject();
     }
 
     private static void Answer(RequestContext context, Group group)

@@ -34,6 +34,9 @@ internal sealed class Parameters
 
     private readonly record struct Slot(int NameStart, int NameLength, int ValueStart, int ValueLength, Kind Kind);
 
+    /// <summary>Whether the body was a JSON object.</summary>
+    public bool HasJsonBody => _isJsonBody;
+
     /// <summary>What is wrong with the parameters, where something is.</summary>
     public bool HasError => _error is not null;
 
