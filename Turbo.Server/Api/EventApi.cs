@@ -92,7 +92,9 @@ internal sealed class EventApi(TurboApp app, Cors cors)
                 int start = (int)reader.TokenStartIndex;
                 bool isNull = reader.TokenType == JsonTokenType.Null;
                 reader.Skip();
-                if (isData) found = isNull ? null : OneLine(body.Span[start..(int)reader.BytesConsumed]);
+                if (!isData) continue;
+                found = null;
+                if (!isNull) found = OneLine(body.Span[start..(int)reader.BytesConsumed]);
             }
             return found;
         }
