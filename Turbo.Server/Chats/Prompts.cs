@@ -124,6 +124,7 @@ internal sealed class Prompts
             if (_isStopping)
             {
                 Forget(coming);
+                coming.End();
                 return new PromptAnswer(PromptStatus.Stopping);
             }
             hasStarted = true;

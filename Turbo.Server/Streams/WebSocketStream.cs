@@ -36,8 +36,9 @@ internal sealed class WebSocketStream(ISubscription subscription, StreamAccess a
             {
                 while (TryTake(out ReadOnlyMemory<byte> message))
                 {
-                    // Not taken from a client that left, or that is too slow and has been told so.
-                    if (!socket.TrySend(WebSocketMessageKind.Text, message)) End(StreamEnd.ClientLeft);
+                    // One that is too slow has been told so.
+                    if (!socket.TrySend(WebSocketMessageKind.Text, message))
+                        End(socket.CloseCode == WebSocketCloseCode.TryAgainLater ? StreamEnd.FellBehind : StreamEnd.ClientLeft);
                 }
                 if (!IsOver) await WaitAsync();
             }

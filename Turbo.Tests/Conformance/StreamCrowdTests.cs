@@ -28,12 +28,12 @@ internal sealed class StreamCrowdTests
     public async Task StopAsync() => await _app.DisposeAsync();
 
     [Test]
-    public async Task A_thousand_subscribers_get_every_message_in_order()
+    public async Task A_thousand_subscribers_get_every_message_in_order([Values] StreamKind kind)
     {
         const int subscribers = 1000, messages = 50;
-        Socket[] sockets = await Task.WhenAll(Enumerable.Range(0, subscribers).Select(_ => SubscribeAsync()));
+        Socket[] sockets = await Task.WhenAll(Enumerable.Range(0, subscribers).Select(_ => SubscribeAsync(kind)));
         await Until.TrueAsync(() => _app.App.Streams.Count == subscribers);
-        Task<List<string>>[] reading = [.. sockets.Select(socket => ReadAsync(socket, messages))];
+        Task<List<string>>[] reading = [.. sockets.Select(socket => ReadAsync(socket, kind, messages))];
         long start = Stopwatch.GetTimestamp();
         for (int i = 0; i < messages; i++)
         {
@@ -51,7 +51,7 @@ internal sealed class StreamCrowdTests
     [Test]
     public async Task A_stalled_subscriber_is_closed_and_delays_nobody()
     {
-        using Socket stalled = await SubscribeAsync(receiveBufferBytes: 4096);
+        using Socket stalled = await SubscribeAsync(StreamKind.Sse, receiveBufferBytes: 4096);
         await using StreamClient stalledSocket = await StreamClient.OpenAsync(StreamKind.WebSocket, _app, $"/chat/stream?id={_chat}", _token);
         await using StreamClient quick = await StreamClient.OpenAsync(StreamKind.Sse, _app, $"/chat/stream?id={_chat}", _token);
         await Until.TrueAsync(() => _app.App.Streams.Count == 3);
@@ -85,37 +85,69 @@ internal sealed class StreamCrowdTests
         Assert.That(rest, Has.Count.LessThan(sent));
     }
 
-    // Of HTTP/1.0: what follows the head is the stream as it is.
-    private async Task<Socket> SubscribeAsync(int receiveBufferBytes = 0)
+    private async Task<Socket> SubscribeAsync(StreamKind kind, int receiveBufferBytes = 0)
     {
         Socket socket = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         if (receiveBufferBytes > 0) socket.ReceiveBufferSize = receiveBufferBytes;
         await socket.ConnectAsync(_app.EndPoint);
-        await socket.SendAsync(Encoding.ASCII.GetBytes($"GET /chat/stream?id={_chat} HTTP/1.0\r\nAuthorization: Bearer {_token}\r\n\r\n"));
+        // Events to a client of HTTP/1.0 follow the head as they are, without chunks.
+        string rest = kind == StreamKind.Sse
+            ? "1.0\r\n"
+            : "1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n";
+        await socket.SendAsync(Encoding.ASCII.GetBytes($"GET /chat/stream?id={_chat} HTTP/{rest}Authorization: Bearer {_token}\r\n\r\n"));
+        byte[] head = new byte[4096];
+        int length = 0;
+        // It comes alone: nothing is published before all have theirs.
+        while (!head.AsSpan(0, length).EndsWith("\r\n\r\n"u8)) length += await socket.ReceiveAsync(head.AsMemory(length));
+        Assert.That(Encoding.ASCII.GetString(head, 0, length), Does.StartWith(kind == StreamKind.Sse ? "HTTP/1.1 200" : "HTTP/1.1 101"));
         return socket;
     }
 
-    private static async Task<List<string>> ReadAsync(Socket socket, int messages)
+    private static async Task<List<string>> ReadAsync(Socket socket, StreamKind kind, int messages)
     {
         List<string> prompts = [];
         EventStreamReader events = new();
-        byte[] buffer = new byte[16 * 1024];
-        bool isHead = true;
+        byte[] buffer = new byte[64 * 1024];
+        int length = 0;
         while (prompts.Count < messages)
         {
-            int read = await socket.ReceiveAsync(buffer);
+            int read = await socket.ReceiveAsync(buffer.AsMemory(length));
             Assert.That(read, Is.Positive, "the stream has ended");
-            ReadOnlySequence<byte> bytes = new(buffer, 0, read);
-            if (isHead)
+            length += read;
+            if (kind == StreamKind.Sse)
             {
-                // It comes alone: nothing is published before all have theirs.
-                Assert.That(Encoding.ASCII.GetString(buffer, 0, read), Does.StartWith("HTTP/1.1 200").And.EndsWith("\r\n\r\n"));
-                isHead = false;
+                ReadOnlySequence<byte> bytes = new(buffer, 0, length);
+                while (events.Read(ref bytes) == EventStreamStatus.Event) prompts.Add(Prompt(events.Data));
+                length = 0;
                 continue;
             }
-            while (events.Read(ref bytes) == EventStreamStatus.Event)
-                prompts.Add(JsonDocument.Parse(events.Data.ToArray()).RootElement.GetProperty("message").GetProperty("prompt").GetString()!);
+            int at = 0;
+            while (TryReadFrame(buffer.AsSpan(at, length - at), out ReadOnlySpan<byte> payload, out int size))
+            {
+                if (!payload.IsEmpty) prompts.Add(Prompt(payload));
+                at += size;
+            }
+            buffer.AsSpan(at, length - at).CopyTo(buffer);
+            length -= at;
         }
         return prompts;
     }
+
+    // A whole text message of up to 64 KiB, unmasked; a ping has no payload to show.
+    private static bool TryReadFrame(ReadOnlySpan<byte> bytes, out ReadOnlySpan<byte> payload, out int size)
+    {
+        payload = default;
+        size = 0;
+        if (bytes.Length < 4) return bytes is [0x89, 0, ..] && (size = 2) > 0;
+        if (bytes is [0x89, 0, ..]) return (size = 2) > 0;
+        Assert.That(bytes[0], Is.EqualTo(0x81));
+        int header = bytes[1] == 126 ? 4 : 2;
+        int length = bytes[1] == 126 ? bytes[2] << 8 | bytes[3] : bytes[1];
+        if (bytes.Length < header + length) return false;
+        payload = bytes.Slice(header, length);
+        size = header + length;
+        return true;
+    }
+
+    private static string Prompt(ReadOnlySpan<byte> json) => JsonDocument.Parse(json.ToArray()).RootElement.GetProperty("message").GetProperty("prompt").GetString()!;
 }

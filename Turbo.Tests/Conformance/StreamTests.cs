@@ -4,13 +4,13 @@ using System.Net.WebSockets;
 using System.Text;
 using System.Text.Json;
 using Turbo.Server;
-using Turbo.Server.Mock;
+using Turbo.Server.Model;
 using Turbo.Tests.Support;
 
 namespace Turbo.Tests.Conformance;
 
 /// <summary>Contract section 7: what subscribers of a chat get, in both ways to subscribe.</summary>
-internal sealed class StreamTests(DatabaseKind kind) : PromptFixture(kind)
+internal sealed class StreamTests(DatabaseKind kind) : StreamFixture(kind)
 {
     [Test]
     public async Task A_streamed_reply_comes_word_by_word_and_then_whole([Values] StreamKind stream)
@@ -163,181 +163,6 @@ internal sealed class StreamTests(DatabaseKind kind) : PromptFixture(kind)
         }
     }
 
-    // Owner, member, removed member, stranger, nobody.
-    [Test]
-    public async Task Who_may_subscribe([Values] StreamKind stream)
-    {
-        await StartAsync();
-        string chat = await ChatAsync();
-        foreach ((string role, int status) in Roles.Zip([200, 200, 404, 404, 401]))
-        {
-            if (status == 200) await (await OpenAsync(stream, chat, Person(role))).DisposeAsync();
-            else if (stream == StreamKind.Sse) IsDenied(await App.GetAsync($"/chat/stream?id={chat}", Person(role).Token), status, "chat");
-            else Assert.That(await RefusedAsync($"/chat/stream?id={chat}", Person(role).Token), Is.EqualTo(status));
-        }
-        (await App.GetAsync("/chat/stream", Owner.Token)).IsError(400, "invalid_request_error", "missing_parameter", "id");
-        IsDenied(await App.GetAsync("/chat/stream?id=none", Owner.Token), 404, "chat");
-        Assert.That((await App.SendAsync(HttpMethod.Put, "/chat/stream", null, Owner.Token)).Field("Allow"), Is.EqualTo("GET, HEAD, POST"));
-        await Until.TrueAsync(() => App.App.Streams.Count == 0);
-    }
-
-    [Test]
-    public async Task The_token_may_be_a_parameter([Values] StreamKind stream)
-    {
-        await StartAsync();
-        string chat = await ChatAsync();
-        await using StreamClient client = await StreamClient.OpenAsync(stream, App, $"/chat/stream?id={chat}&token={Uri.EscapeDataString(Owner.Token!)}", null);
-        await PromptAsync(Owner, chat, "x");
-        await client.NextAsync();
-        (await App.GetAsync($"/chat/read?id={chat}&token={Uri.EscapeDataString(Owner.Token!)}")).IsError(401, "authentication_error", "missing_session");
-    }
-
-    [TestCase(StreamKind.Sse, "end")]
-    [TestCase(StreamKind.WebSocket, "1008")]
-    public async Task A_user_who_is_removed_sees_nothing_more(StreamKind stream, string end)
-    {
-        await StartAsync();
-        string chat = await ChatAsync();
-        await using StreamClient member = await OpenAsync(stream, chat, Member), owner = await OpenAsync(stream, chat, Owner);
-        await PromptAsync(Owner, chat, "seen");
-        await member.NextAsync();
-        await DoneAsync(Owner, "/chat/user/remove", $"chat_id={chat}&user_id={Member.Id}");
-        await PromptAsync(Owner, chat, "unseen");
-        Assert.That(await member.EndAsync(), Is.EqualTo(end));
-        foreach (string prompt in new[] { "seen", "unseen" }) Assert.That(Text((await owner.NextAsync()).GetProperty("message"), "prompt"), Is.EqualTo(prompt));
-    }
-
-    [TestCase(StreamKind.Sse, "end")]
-    [TestCase(StreamKind.WebSocket, "1008")]
-    public async Task A_deleted_chats_streams_end(StreamKind stream, string end)
-    {
-        await StartAsync();
-        string chat = await ChatAsync();
-        await using StreamClient member = await OpenAsync(stream, chat, Member), owner = await OpenAsync(stream, chat, Owner);
-        await DoneAsync(Owner, "/chat/delete", $"id={chat}");
-        Assert.That((await member.EndAsync(), await owner.EndAsync()), Is.EqualTo((end, end)));
-    }
-
-    [TestCase(StreamKind.Sse, "end")]
-    [TestCase(StreamKind.WebSocket, "1008")]
-    public async Task What_another_program_takes_away_ends_within_a_second(StreamKind stream, string end)
-    {
-        await StartAsync();
-        string chat = await ChatAsync();
-        await using StreamClient member = await OpenAsync(stream, chat, Member);
-        long start = System.Diagnostics.Stopwatch.GetTimestamp();
-        await App.App.Db.Chats.RemoveUserAsync(chat, Owner.Id, Member.Id);
-        Assert.That(await member.EndAsync(), Is.EqualTo(end));
-        Assert.That(System.Diagnostics.Stopwatch.GetElapsedTime(start), Is.LessThan(TimeSpan.FromSeconds(3)), "a second, and this machine's delays");
-    }
-
-    [TestCase(StreamKind.Sse, "logout", "end")]
-    [TestCase(StreamKind.Sse, "password", "end")]
-    [TestCase(StreamKind.WebSocket, "logout", "1008")]
-    [TestCase(StreamKind.WebSocket, "password", "1008")]
-    public async Task A_session_takes_its_streams_along(StreamKind stream, string how, string end)
-    {
-        await StartAsync();
-        string chat = await ChatAsync();
-        string token = Text((await App.FormAsync("/user/login", "username=owner&password=correct+horse")).Json, "Token");
-        await using StreamClient ending = await StreamClient.OpenAsync(stream, App, $"/chat/stream?id={chat}", token), staying = await OpenAsync(stream, chat, Owner);
-        if (how == "logout") await App.PostAsync("/user/logout", token);
-        else await DoneAsync(Owner, "/user/password/update", "old_password=correct+horse&new_password=other");
-        Assert.That(await ending.EndAsync(), Is.EqualTo(end));
-        await PromptAsync(Owner, chat, "x");
-        await staying.NextAsync();
-    }
-
-    [Test]
-    public async Task A_coming_reply_ends_when_its_user_loses_access()
-    {
-        using SemaphoreSlim ended = new(0);
-        using FaultyUpstream upstream = new(peer =>
-        {
-            peer.ReadRequest();
-            peer.Send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 1000\r\n\r\ndata: {\"choices\":[{\"delta\":{\"content\":\"Hi\"}}]}\n\n");
-            peer.WaitForEnd();
-            ended.Release();
-        });
-        await StartOnAsync(upstream.EndPoint);
-        string chat = await ChatAsync();
-        await using StreamClient owner = await OpenAsync(StreamKind.Sse, chat, Owner);
-        await PromptAsync(Member, chat, "x", "&stream=true");
-        Assert.That((Text((await owner.NextAsync()).GetProperty("message"), "reply"), Text((await owner.NextAsync()).GetProperty("message"), "reply")), Is.EqualTo(("", "Hi")));
-        await DoneAsync(Owner, "/chat/user/remove", $"chat_id={chat}&user_id={Member.Id}");
-        JsonElement last = await owner.NextAsync();
-        Assert.That((Text(last, "error"), Text(last.GetProperty("message"), "reply"), last.GetProperty("partial").GetBoolean()), Is.EqualTo(("the user is no longer in the chat", "Hi", false)));
-        Assert.That(await ended.WaitAsync(Until.Deadline), "the upstream request went on");
-        Assert.That((await StoredAsync(chat)).ToString(), Is.EqualTo("[]"));
-    }
-
-    [TestCase(StreamKind.Sse, "end")]
-    [TestCase(StreamKind.WebSocket, "1001")]
-    public async Task Streams_end_when_the_server_stops(StreamKind stream, string end)
-    {
-        await StartAsync();
-        await using StreamClient client = await OpenAsync(stream, await ChatAsync(), Owner);
-        Task stop = StopAppAsync();
-        Assert.That(await client.EndAsync(), Is.EqualTo(end));
-        await Until.DoneAsync(stop);
-    }
-
-    [Test]
-    public async Task A_server_that_stops_lets_a_coming_reply_finish()
-    {
-        using SemaphoreSlim answer = new(0);
-        using FaultyUpstream upstream = new(peer =>
-        {
-            peer.ReadRequest();
-            Assert.That(answer.Wait(Until.Deadline));
-            peer.Send(Answer(200, "data: {\"choices\":[{\"delta\":{\"content\":\"done\"},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n", type: "text/event-stream"));
-        });
-        await StartOnAsync(upstream.EndPoint);
-        string chat = await ChatAsync();
-        await using StreamClient client = await OpenAsync(StreamKind.Sse, chat, Owner);
-        IPEndPoint server = App.EndPoint;
-        await PromptAsync(Owner, chat, "x", "&stream=true");
-        Task stop = StopAppAsync();
-        await Until.TrueAsync(() => IsRefused(server));
-        answer.Release();
-        List<string> rest = await client.RestAsync();
-        Assert.That(rest, Has.Count.EqualTo(3));
-        Assert.That(JsonDocument.Parse(rest[^1]).RootElement.TryGetProperty("error", out _), Is.False, rest[^1]);
-        await Until.DoneAsync(stop);
-
-        static bool IsRefused(IPEndPoint server)
-        {
-            try
-            {
-                using RawClient client = new(server);
-                return false;
-            }
-            catch (SocketException)
-            {
-                return true;
-            }
-        }
-    }
-
-    [Test]
-    public async Task A_server_that_stops_cuts_a_reply_off_that_takes_too_long()
-    {
-        using FaultyUpstream upstream = new(peer =>
-        {
-            peer.ReadRequest();
-            peer.Send("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 1000\r\n\r\ndata: {\"choices\":[{\"delta\":{\"content\":\"Hi\"}}]}\n\n");
-            peer.WaitForEnd();
-        });
-        await StartOnAsync(upstream.EndPoint, options => options with { ShutdownTimeout = TimeSpan.FromSeconds(2) });
-        string chat = await ChatAsync();
-        await using StreamClient client = await OpenAsync(StreamKind.Sse, chat, Owner);
-        await PromptAsync(Owner, chat, "x", "&stream=true");
-        Task stop = StopAppAsync();
-        JsonElement last = JsonDocument.Parse((await client.RestAsync())[^1]).RootElement;
-        Assert.That((Text(last, "error"), Text(last.GetProperty("message"), "reply")), Is.EqualTo(("the server stops", "Hi")));
-        await Until.DoneAsync(stop);
-    }
-
     [Test]
     public async Task A_websocket_takes_the_first_subprotocol_and_no_long_messages()
     {
@@ -357,6 +182,32 @@ internal sealed class StreamTests(DatabaseKind kind) : PromptFixture(kind)
     }
 
     [Test]
+    public async Task A_websocket_is_pinged_every_15_seconds_and_closed_after_60_without_a_pong()
+    {
+        ManualTimeProvider time = new();
+        await StartAsync(time: time);
+        using RawClient client = new(App.EndPoint);
+        client.Send($"GET /chat/stream?id={await ChatAsync()} HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nAuthorization: Bearer {Owner.Token}\r\n\r\n");
+        Assert.That(client.ReadHead(), Does.StartWith("HTTP/1.1 101"));
+        // Its pong says that the server is receiving.
+        client.Send([0x89, 0x80, 0, 0, 0, 0]);
+        Assert.That(client.Take(2), Is.EqualTo(new byte[] { 0x8A, 0 }));
+        for (int i = 0; i < 3; i++)
+        {
+            time.Advance(TimeSpan.FromSeconds(14));
+            Assert.That(client.IsQuiet);
+            time.Advance(TimeSpan.FromSeconds(1));
+            Assert.That(client.Take(2), Is.EqualTo(new byte[] { 0x89, 0 }));
+        }
+        time.Advance(TimeSpan.FromSeconds(15.25));
+        // A last ping may come first; then the Close frame, whose code is 1008.
+        byte[] frame = client.Take(2);
+        if (frame[0] == 0x89) frame = client.Take(2);
+        Assert.That(frame[0], Is.EqualTo(0x88));
+        Assert.That(client.Take(frame[1])[..2], Is.EqualTo(new byte[] { 1008 >> 8, 1008 & 255 }));
+    }
+
+    [Test]
     public async Task A_websocket_client_that_closes_is_answered()
     {
         await StartAsync();
@@ -365,60 +216,6 @@ internal sealed class StreamTests(DatabaseKind kind) : PromptFixture(kind)
         await client.Socket.CloseAsync(WebSocketCloseStatus.NormalClosure, "", CancellationToken.None).WaitAsync(Until.Deadline);
         await Until.TrueAsync(() => App.App.Streams.Count == 0);
         Assert.That((await App.EventsAsync())[^1], Has.Property("Endpoint").EqualTo("/chat/stream").And.Property("Status").EqualTo(101));
-    }
-
-    [Test]
-    public async Task A_foreign_page_does_not_get_in_on_a_cookie()
-    {
-        await StartAsync(options => options with { CorsOrigins = ["https://friend.example"] });
-        string target = $"/chat/stream?id={await ChatAsync()}", cookie = $"sess={Owner.Token}", own = $"http://127.0.0.1:{App.EndPoint.Port}";
-        Assert.That(await OpensAsync("https://evil.example", null), Is.EqualTo(403));
-        Assert.That(await OpensAsync("null", null), Is.EqualTo(403));
-        Assert.That(await OpensAsync("https://friend.example", null), Is.EqualTo(101));
-        Assert.That(await OpensAsync(own, null), Is.EqualTo(101));
-        Assert.That(await OpensAsync(null, null), Is.EqualTo(101));
-        // A page that has the token needs no cookie.
-        Assert.That(await OpensAsync("https://evil.example", Owner.Token), Is.EqualTo(101));
-
-        Task<int> OpensAsync(string? origin, string? token) => RefusedAsync(target, token, options =>
-        {
-            options.SetRequestHeader("Cookie", cookie);
-            if (origin is not null) options.SetRequestHeader("Origin", origin);
-        });
-    }
-
-    [Test]
-    public async Task Whoever_leaves_is_let_go()
-    {
-        await StartAsync();
-        string chat = await ChatAsync();
-        foreach (StreamKind stream in Enum.GetValues<StreamKind>())
-        {
-            await using (StreamClient client = await OpenAsync(stream, chat, Owner)) Assert.That(App.App.Streams.Count, Is.EqualTo(1));
-            await Until.TrueAsync(() => App.App.Streams.Count == 0);
-        }
-        Assert.That(App.App.EventBus.HasSubscribers("chat:" + chat), Is.False);
-    }
-
-    private Task<StreamClient> OpenAsync(StreamKind stream, string chat, Caller caller) => StreamClient.OpenAsync(stream, App, $"/chat/stream?id={chat}", caller.Token);
-
-    /// <summary>The status that a WebSocket is answered with.</summary>
-    private async Task<int> RefusedAsync(string target, string? token, Action<ClientWebSocketOptions>? with = null)
-    {
-        using ClientWebSocket socket = new();
-        socket.Options.Proxy = null;
-        socket.Options.CollectHttpResponseDetails = true;
-        if (token is not null) socket.Options.SetRequestHeader("Authorization", $"Bearer {token}");
-        with?.Invoke(socket.Options);
-        try
-        {
-            await socket.ConnectAsync(new Uri($"ws://127.0.0.1:{App.EndPoint.Port}{target}"), CancellationToken.None).WaitAsync(Until.Deadline);
-        }
-        catch (WebSocketException)
-        {
-            // Its status says why.
-        }
-        return (int)socket.HttpStatusCode;
     }
 
     private async Task ExpectEndAsync(string reply, string? error)
