@@ -155,7 +155,10 @@ public class RouteTable<T> where T : class
     }
 }
 
-/// <summary>Routes straight to handlers; answers 404 through the server's error writer, and 405 with Allow and no content.</summary>
+/// <summary>
+/// Routes straight to handlers; answers 404, and 405 with Allow, through the server's error writer, and OPTIONS for the
+/// server as a whole (RFC 9110 §9.3.7) with 204.
+/// </summary>
 public sealed class Router : RouteTable<RequestHandler>
 {
     /// <summary>The handler to give a <see cref="TurboServer"/>.</summary>
@@ -163,15 +166,20 @@ public sealed class Router : RouteTable<RequestHandler>
     {
         RouteMatch<RequestHandler> match = Match(exchange.Method, exchange.Path);
         if (match.Target is { } handler) return handler(exchange);
-        if (!match.IsKnownPath)
+        if (exchange.IsForServer)
+        {
+            exchange.Response.Start(204);
+            exchange.Response.EndHead(0);
+        }
+        else if (match.IsKnownPath)
+        {
+            exchange.Response.PresetLines = (byte[])[.. "Allow: "u8, .. match.Allow.Span, .. "\r\n"u8];
+            exchange.Server.Options.WriteError(exchange, 405, "method not allowed");
+        }
+        else
         {
             exchange.Server.Options.WriteError(exchange, 404, "not found");
-            return default;
         }
-        ResponseWriter response = exchange.Response;
-        response.Start(405);
-        response.Field("Allow"u8, match.Allow.Span);
-        response.EndHead(0);
         return default;
     }
 }

@@ -44,6 +44,9 @@ public sealed class Exchange
     /// <summary>The target's query as sent, without its '?'; empty when there is none.</summary>
     public ReadOnlySpan<byte> Query => _head.Query;
 
+    /// <summary>Whether the request is OPTIONS for the server as a whole: its target is "*" (RFC 9110 §9.3.7).</summary>
+    public bool IsForServer => _head.Form == TargetForm.Asterisk;
+
     /// <summary>11 for HTTP/1.1, 10 for HTTP/1.0.</summary>
     public int Version => _head.Version;
 
@@ -67,6 +70,9 @@ public sealed class Exchange
     /// allocated for one request serves the next.
     /// </summary>
     public object? ApplicationState { get; set; }
+
+    /// <summary>Why the connection ended, when it has: what a response that the client did not get whole is put down to.</summary>
+    public Transport.EndReason EndReason => Connection.Transport.EndReason;
 
     /// <summary>Whether the connection goes on after this exchange (RFC 9112 §9.3). Set false to close it.</summary>
     public bool IsPersistent { get; set; }
@@ -152,6 +158,7 @@ public sealed class Exchange
     public Transport.Connection Upgrade()
     {
         if (Connection.IsWatching || !Body.IsComplete) throw new InvalidOperationException("the connection's input is in use");
+        Response.TakeOutput();
         IsUpgraded = true;
         IsPersistent = false;
         Connection.ReleaseInput();

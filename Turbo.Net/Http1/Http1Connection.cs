@@ -134,6 +134,7 @@ internal sealed partial class Http1Connection(ServerContext server, Connection t
             // A client may wait for the answers before this request ere it sends the rest of its body.
             if (exchange.Response.Unflushed > 0 && !exchange.Body.IsEmpty && !await exchange.Response.FlushAsync().ConfigureAwait(false)) return false;
 
+            exchange.Response.HoldEarlier();
             ValueTask handling;
             try
             {
@@ -269,6 +270,7 @@ internal sealed partial class Http1Connection(ServerContext server, Connection t
     private async ValueTask<bool> EndAsync(Exchange exchange, ValueTask handling)
     {
         bool hasFailed = false;
+        if (!handling.IsCompleted) exchange.Response.FlushEarlier();
         try
         {
             await handling.ConfigureAwait(false);
@@ -283,10 +285,12 @@ internal sealed partial class Http1Connection(ServerContext server, Connection t
             {
                 transport.Abort(EndReason.HandlerFault);
                 await EndWatchAsync().ConfigureAwait(false);
+                await exchange.Response.EndEarlierAsync().ConfigureAwait(false);
                 return false;
             }
         }
         await EndWatchAsync().ConfigureAwait(false);
+        if (!await exchange.Response.EndEarlierAsync().ConfigureAwait(false)) return false;
         if (exchange.IsUpgraded)
         {
             if (Protocol is { } protocol)

@@ -12,7 +12,7 @@ namespace Turbo.Net;
 /// <see cref="EndHeadChunked()"/>) and <see cref="Write(ReadOnlySpan{byte})"/> for content as it comes; <see cref="StartRaw"/> for a gateway that
 /// passes another server's head on. Writes are buffered until the handler returns or <see cref="FlushAsync"/>.
 /// </summary>
-public sealed class ResponseWriter
+public sealed partial class ResponseWriter
 {
     private enum State : byte { Empty, Head, Length, Chunked, UntilClose, NoBody, Ended }
 
@@ -58,6 +58,7 @@ public sealed class ResponseWriter
         if (_state != State.Empty) throw new InvalidOperationException("the response has started");
         // After any other 1xx the client would wait for a response (RFC 9110 §15.2).
         if (status is < 200 and not 101) throw new ArgumentOutOfRangeException(nameof(status), status, "not a final status code");
+        TakeOutput();
         ReadOnlySpan<byte> line = StatusLines.Get(status);
         Status = status;
         _state = State.Head;
@@ -74,6 +75,7 @@ public sealed class ResponseWriter
     public void StartRaw(int status, ReadOnlySpan<byte> statusAndReason)
     {
         if (_state != State.Empty) throw new InvalidOperationException("the response has started");
+        TakeOutput();
         Status = status;
         _state = State.Head;
         IsHeadOnly = _exchange.Method == HttpMethod.Head;
@@ -231,6 +233,12 @@ public sealed class ResponseWriter
     /// </summary>
     public ValueTask<bool> FlushAsync()
     {
+        TakeOutput();
+        return _hasEarlierFlush ? FlushAfterEarlierAsync() : FlushNowAsync();
+    }
+
+    private ValueTask<bool> FlushNowAsync()
+    {
         Unflushed = 0;
         ValueTask<FlushResult> flush;
         try
@@ -281,6 +289,7 @@ public sealed class ResponseWriter
     internal ValueTask<bool> InformationalAsync(ReadOnlySpan<byte> head)
     {
         if (_exchange.Version != 11 || _state != State.Empty) return new ValueTask<bool>(true);
+        TakeOutput();
         Raw(head);
         return FlushAsync();
     }
@@ -334,6 +343,7 @@ public sealed class ResponseWriter
         ContentBytes = 0;
         IsHeadOnly = false;
         PresetLines = default;
+        _earlier = Free;
     }
 
     // chunk-size CRLF, lower-case hex without leading zeros

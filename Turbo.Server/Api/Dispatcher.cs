@@ -81,7 +81,8 @@ internal sealed class Dispatcher(TurboApp app, RouteTable<Route> routes, Request
         }
         if (match.Target is not { } route)
         {
-            if (match.IsKnownPath) context.FailMethod(match.Allow.Span);
+            if (exchange.IsForServer) AnswerOptions(exchange, match);
+            else if (match.IsKnownPath) context.FailMethod(match.Allow.Span);
             else context.Fail(ApiError.NotFound);
             return default;
         }
@@ -171,7 +172,7 @@ internal sealed class Dispatcher(TurboApp app, RouteTable<Route> routes, Request
     {
         Exchange exchange = context.Exchange;
         if (!exchange.Response.HasStarted) AnswerForHandler(context);
-        int status = exchange.Response.HasStarted ? exchange.Response.Status : ClientClosedRequest;
+        int status = exchange.Response.HasStarted ? exchange.Response.Status : exchange.EndReason == Net.Transport.EndReason.Draining ? 503 : ClientClosedRequest;
         TimeSpan duration = app.Time.GetElapsedTime(context.Started);
         EventRow row = context.Event;
         row.Status = status;
@@ -195,7 +196,7 @@ internal sealed class Dispatcher(TurboApp app, RouteTable<Route> routes, Request
         RejectReason reject = exchange.Body.Reject;
         if (context.HasClientLeft)
         {
-            context.Event.Message.Set("the client left"u8);
+            context.NoteCutOff();
             exchange.Abort();
         }
         else if (reject != RejectReason.None)

@@ -52,10 +52,13 @@ internal sealed class ProxyApi(TurboApp app)
                 break;
             case RelayResult.ClientGone:
                 context.HasClientLeft = true;
-                context.Event.Message.Set("the client left"u8);
+                context.NoteCutOff();
                 break;
             case RelayResult.Truncated:
                 context.Event.Message.Set("the upstream server broke off its response"u8);
+                break;
+            case RelayResult.Tunnelled when context.Exchange.EndReason == Net.Transport.EndReason.Draining:
+                context.NoteCutOff();
                 break;
         }
     }

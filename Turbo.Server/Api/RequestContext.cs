@@ -133,6 +133,14 @@ internal sealed class RequestContext(TurboApp app, Exchange exchange)
         if (HasEvent) Event.Message.Set(error.Message);
     }
 
+    /// <summary>Records why the client did not get its response whole: it left, stopped reading, or was cut off by us.</summary>
+    public void NoteCutOff() => Event.Message.Set(exchange.EndReason switch
+    {
+        Net.Transport.EndReason.Draining => "cut off by the server's stop: SHUTDOWN_TIMEOUT had passed"u8,
+        Net.Transport.EndReason.WriteTimeout => "cut off: the client took its response too slowly"u8,
+        _ => "the client left"u8,
+    });
+
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<bool> ReadBodyAsync()
     {

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Turbo.Net;
+using Turbo.Net.Transport;
 using Turbo.Net.WebSocket;
 using Turbo.Server.Api;
 using Turbo.Server.Auth;
@@ -66,6 +67,7 @@ internal sealed class LiveStreams : IDisposable
             _open.TryRemove(stream, out _);
         }
         if (stream.Ending is StreamEnd.FellBehind) context.Event.Message.Set("the client fell behind"u8);
+        else if (context.Exchange.EndReason is EndReason.Draining or EndReason.WriteTimeout) context.NoteCutOff();
     }
 
     /// <summary>Ends every stream when it has sent what was published, and each new one at once.</summary>

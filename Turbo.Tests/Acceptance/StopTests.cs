@@ -10,6 +10,7 @@ namespace Turbo.Tests.Acceptance;
 [TestFixture]
 internal sealed class StopTests
 {
+    private const string CutOff = "cut off by the server's stop: SHUTDOWN_TIMEOUT had passed";
     private const string Event = "9\r\ndata: 1\n\n\r\n";
 
     [Test]
@@ -96,7 +97,7 @@ internal sealed class StopTests
         tunnel.ExpectReset();
         Assert.That(await turbo.ExitAsync(), Is.Zero, turbo.Error);
         Assert.That(turbo.Out, Does.Contain("2 connections were cut off"));
-        Assert.That(Rows(folder), Is.EquivalentTo(new[] { "/user/signup 200 ", "/v1/stream 200 the client left", "/v1/realtime 101 " }));
+        Assert.That(Rows(folder), Is.EquivalentTo(new[] { "/user/signup 200 ", "/v1/stream 200 " + CutOff, "/v1/realtime 101 " + CutOff }));
     }
 
     private static TurboProcess Start(TempFolder folder, FaultyUpstream origin, params (string Name, string Value)[] more)

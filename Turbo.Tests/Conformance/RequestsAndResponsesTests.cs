@@ -136,6 +136,17 @@ internal sealed class RequestsAndResponsesTests
     }
 
     [Test]
+    public void Options_for_the_whole_server_is_204()
+    {
+        using RawClient client = new(_app.EndPoint);
+        for (int i = 0; i < 2; i++)
+        {
+            RawResponse response = client.Exchange("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n");
+            Assert.That((response.Status, response.Field("Content-Length"), response.Field("Connection")), Is.EqualTo((204, (string?)null, (string?)null)));
+        }
+    }
+
+    [Test]
     public async Task Head_is_get_without_the_content()
     {
         Reply get = await _app.GetAsync("/user/session", _token), head = await _app.SendAsync(HttpMethod.Head, "/user/session", null, _token);

@@ -58,6 +58,76 @@ internal sealed class ConnectionTests : MemoryFixture
         Assert.That(client.TakeText().Split("done"), Has.Length.EqualTo(3));
     }
 
+    [Test]
+    public void Earlier_answers_leave_before_a_handler_is_waited_for([Values] bool isOnAnotherThread)
+    {
+        TaskCompletionSource gate = new(isOnAnotherThread ? TaskCreationOptions.RunContinuationsAsynchronously : TaskCreationOptions.None);
+        MemoryClient client = Connect(async exchange =>
+        {
+            if (exchange.Query.Length > 0) await gate.Task.ConfigureAwait(false);
+            exchange.Response.Send(200, default, exchange.Query.Length > 0 ? "slow"u8 : "fast"u8);
+        });
+        client.Send(Plain + Plain + "GET /?wait HTTP/1.1\r\nHost: h\r\n\r\n" + Plain);
+        Assert.That(client.TakeText().Split("fast"), Has.Length.EqualTo(3), "the two before it");
+        Assert.That(client.Transport.Flushes, Is.EqualTo(1));
+        Inline.Run(gate.SetResult);
+        Assert.That(() => client.TakeText(), Does.Contain("slow").And.EndWith("fast").After(5000, 1));
+    }
+
+    private const string Plain = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+
+    [Test]
+    public void Earlier_answers_that_the_client_does_not_take_hold_up_the_handlers_own()
+    {
+        TaskCompletionSource gate = new();
+        bool? isTaken = null;
+        byte[] large = new byte[2 << 20];
+        MemoryClient client = Connect(async exchange =>
+        {
+            if (exchange.Query.Length == 0)
+            {
+                // Less than a batch, so that nothing leaves before the next handler.
+                exchange.Response.Send(200, default, large.AsSpan(0, 20_000));
+                return;
+            }
+            await gate.Task.ConfigureAwait(false);
+            exchange.Response.Send(200, default, "slow"u8);
+            isTaken = await exchange.Response.FlushAsync();
+        });
+        // What fills the memory between server and client first: nobody reads yet.
+        MemoryClient full = client;
+        for (int i = 0; i < 60; i++) full.Send(Plain);
+        full.Send(Plain + "GET /?wait HTTP/1.1\r\nHost: h\r\n\r\n" + Plain);
+        Inline.Run(gate.SetResult);
+        Assert.That(isTaken, Is.Null, "waits for the client");
+        string all = "";
+        for (int i = 0; i < 10; i++) all += client.TakeText();
+        Assert.That(isTaken, Is.True);
+        Assert.That(all.Split("HTTP/1.1 200"), Has.Length.EqualTo(64));
+        Assert.That(all.IndexOf("slow", StringComparison.Ordinal), Is.GreaterThan(61 * 20_000).And.LessThan(all.Length - 20_000));
+    }
+
+    [Test]
+    public void A_handler_that_fails_while_earlier_answers_wait_for_the_client_ends_the_connection()
+    {
+        TaskCompletionSource gate = new();
+        MemoryClient client = Connect(async exchange =>
+        {
+            exchange.Response.Start(200);
+            exchange.Response.EndHead(20_000);
+            if (exchange.Query.Length > 0) await gate.Task.ConfigureAwait(false);
+            exchange.Response.Write(new byte[20_000]);
+            if (exchange.Query.Length > 0) throw new InvalidOperationException("after the answer");
+        });
+        for (int i = 0; i < 60; i++) client.Send(Plain);
+        client.Send(Plain + "GET /?wait HTTP/1.1\r\nHost: h\r\n\r\n");
+        Inline.Run(gate.SetResult);
+        client.Take();
+        Assert.That(client.HasEnded && client.IsReset);
+        Assert.That(client.Serving.IsCompletedSuccessfully);
+        Assert.That(client.Transport.EndReason, Is.EqualTo(EndReason.HandlerFault));
+    }
+
     // ---- Expect: 100-continue (RFC 9110 §10.1.1)
 
     private const string Expecting = "POST /echo HTTP/1.1\r\nHost: h\r\nExpect: 100-Continue\r\nContent-Length: 5\r\n\r\n";

@@ -162,6 +162,30 @@ internal sealed class RaceTests
     }
 
     [Test]
+    public async Task Earlier_answers_that_leave_while_the_next_handler_writes_on_another_thread()
+    {
+        int n = 0;
+        await using NetServer server = new(async exchange =>
+        {
+            byte[] path = exchange.Path.ToArray();
+            // Some are done at once, some when the loop is about to see that they are not, some later.
+            int kind = Interlocked.Increment(ref n) % 3;
+            if (kind == 1) await Task.Yield();
+            if (kind == 2) await Task.Delay(1);
+            exchange.Response.Send(200, default, path);
+        });
+        await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Task.Run(() =>
+        {
+            using RawClient client = server.Connect();
+            for (int i = 0; i < 100; i++)
+            {
+                client.Send(string.Concat(Enumerable.Range(0, 8).Select(k => $"GET /{i}/{k} HTTP/1.1\r\nHost: h\r\n\r\n")));
+                for (int k = 0; k < 8; k++) Assert.That(client.Read().Text, Is.EqualTo($"/{i}/{k}"));
+            }
+        })));
+    }
+
+    [Test]
     public async Task Stopping_while_connections_open()
     {
         for (int round = 0; round < 30; round++)
