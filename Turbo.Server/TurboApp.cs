@@ -176,6 +176,8 @@ internal sealed class TurboApp : IAsyncDisposable
         if (Interlocked.Exchange(ref _isStopping, 1) != 0) return;
         Task<int> stopping = _server.StopAsync(Options.ShutdownTimeout);
         await Prompts.StopAsync(Options.ShutdownTimeout);
+        // The last words of a reply are still on their way to the streams that are to show them.
+        await EventBus.SettleAsync(Options.ShutdownTimeout / 8);
         Streams.Drain();
         int aborted = await stopping;
         if (aborted > 0) Log.Warn($"{aborted} connections were cut off: their requests did not end within SHUTDOWN_TIMEOUT");

@@ -15,6 +15,12 @@ internal interface IEventBus
     /// <summary>Hands the message to every subscriber of the topic, in the order of publishing; never waits.</summary>
     void Publish(string topic, ReadOnlyMemory<byte> message);
 
+    /// <summary>
+    /// Completes when what was published here before has come to the subscribers here: over Redis it takes a way of its own.
+    /// Gives up, without a failure, when messages do not get through or after <paramref name="patience"/>.
+    /// </summary>
+    Task SettleAsync(TimeSpan patience);
+
     /// <summary>Completes when messages get through; fails while they do not: readiness.</summary>
     Task CheckAsync();
 

@@ -27,6 +27,8 @@ internal sealed class MemoryEventBus : IEventBus
         return added;
     }
 
+    public Task SettleAsync(TimeSpan patience) => Task.CompletedTask;
+
     public Task CheckAsync() => Task.CompletedTask;
 
     /// <summary>Ends every subscription: messages may have been missed, and no stream may have a hole in it.</summary>

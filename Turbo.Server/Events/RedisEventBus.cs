@@ -61,6 +61,16 @@ internal sealed class RedisEventBus : IEventBus, IAsyncDisposable
 
     public ISubscription Subscribe(string topic, int capacity = IEventBus.DefaultCapacity) => _here.Subscribe(topic, capacity);
 
+    public async Task SettleAsync(TimeSpan patience)
+    {
+        // A mark comes back behind all that was published before it, or never where the connection broke meanwhile.
+        string topic = $"settle:{Guid.NewGuid():N}";
+        using ISubscription mark = _here.Subscribe(topic);
+        Publish(topic, new byte[1]);
+        Task next = mark.NextAsync(CancellationToken.None).AsTask();
+        await next.WaitAsync(patience).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
     public Task CheckAsync() => _redis.CheckAsync();
 
     public async ValueTask DisposeAsync()

@@ -11,8 +11,7 @@ namespace Turbo.Tests.Conformance;
 /// What Turbo adds to the relay at <c>/v1</c> (contract sections 1, 3 and 8): who may use it, whose credential goes
 /// upstream, which errors are its own, and what is recorded. The relay's bytes have their own fixtures.
 /// </summary>
-[TestFixture]
-internal sealed class ProxyRoutesTests
+internal sealed class ProxyRoutesTests(DatabaseKind kind) : EachKindFixture(kind)
 {
     private const string Ok = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}";
 
@@ -127,7 +126,7 @@ internal sealed class ProxyRoutesTests
         // Bound, not listening: refused, and nobody else gets the port.
         using Socket closed = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         closed.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        await using TestApp app = await TestApp.StartAsync(options => options with { ProxyAuth = ProxyAuth.None, Upstream = UpstreamTarget.At((IPEndPoint)closed.LocalEndPoint!) });
+        await using TestApp app = await StartAppAsync(options => options with { ProxyAuth = ProxyAuth.None, Upstream = UpstreamTarget.At((IPEndPoint)closed.LocalEndPoint!) });
         Reply reply = await app.GetAsync("/v1/models");
         Assert.That(reply.Status, Is.EqualTo(502));
         Assert.That(reply.Json.GetProperty("error").GetProperty("type").GetString(), Is.EqualTo("upstream_error"));
@@ -234,8 +233,8 @@ internal sealed class ProxyRoutesTests
         Assert.That((await app.EventsAsync()).Where(static row => row.Endpoint == "/v1/realtime").Select(static row => row.Status), Is.EquivalentTo(new[] { 101, 403 }));
     }
 
-    private static Task<TestApp> StartAsync(FaultyUpstream upstream, ProxyAuth mode, Func<AppOptions, AppOptions>? change = null) =>
-        TestApp.StartAsync(options =>
+    private Task<TestApp> StartAsync(FaultyUpstream upstream, ProxyAuth mode, Func<AppOptions, AppOptions>? change = null) =>
+        StartAppAsync(options =>
         {
             options = options with { ProxyAuth = mode, OpenAiApiKey = "sk-server", Upstream = UpstreamTarget.At(upstream.EndPoint) };
             return change is null ? options : change(options);

@@ -8,8 +8,7 @@ using Turbo.Tests.Support;
 namespace Turbo.Tests.Conformance;
 
 /// <summary>Contract sections 1 and 8 through the whole application: who may use <c>/v1</c>, and what the origin receives.</summary>
-[TestFixture]
-internal sealed class ProxyTests
+internal sealed class ProxyTests(DatabaseKind kind) : EachKindFixture(kind)
 {
     // With a CORS field of its own, so that nothing is added to it.
     private const string Ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nAccess-Control-Allow-Origin: *\r\n\r\nok";
@@ -21,7 +20,7 @@ internal sealed class ProxyTests
     [TestCase("Authorization: Bearer {T}\r\nCookie: sess=other\r\ncookie: c\r\nApi-Key: own\r\n", "Authorization: Bearer sk-of-the-server\r\nApi-Key: own\r\n")]
     public async Task A_session_opens_v1_and_only_the_servers_key_travels_on(string fields, string received)
     {
-        await using ProxyApp proxy = await ProxyApp.StartAsync(ProxyApp.Answering(Ok));
+        await using ProxyApp proxy = await StartProxyAsync(ProxyApp.Answering(Ok));
         using RawClient client = proxy.Connect();
         string basic = Convert.ToBase64String(Encoding.ASCII.GetBytes($"any:{proxy.Token}"));
         RawResponse response = client.Exchange($"GET /v1/models HTTP/1.1\r\nHost: turbo.test\r\n{fields.Replace("{T}", proxy.Token).Replace("{B}", basic)}\r\n");
@@ -35,7 +34,7 @@ internal sealed class ProxyTests
     [TestCase("Cookie: sess=bad\r\n", "invalid_session")]
     public async Task No_session_is_401_and_nothing_reaches_the_origin(string fields, string code)
     {
-        await using ProxyApp proxy = await ProxyApp.StartAsync(ProxyApp.Answering(Ok));
+        await using ProxyApp proxy = await StartProxyAsync(ProxyApp.Answering(Ok));
         using RawClient client = proxy.Connect();
         RawResponse response = client.Exchange($"POST /v1/chat/completions?token={Uri.EscapeDataString(proxy.Token)} HTTP/1.1\r\nHost: a\r\n{fields}Content-Length: 2\r\n\r\n{{}}");
         Assert.That((response.Status, response.Field("WWW-Authenticate")), Is.EqualTo((401, "Bearer")));
@@ -46,7 +45,7 @@ internal sealed class ProxyTests
     [Test]
     public async Task A_session_that_ended_opens_v1_no_more()
     {
-        await using ProxyApp proxy = await ProxyApp.StartAsync(ProxyApp.Answering(Ok));
+        await using ProxyApp proxy = await StartProxyAsync(ProxyApp.Answering(Ok));
         Assert.That((await proxy.App.GetAsync("/v1/models", proxy.Token)).Status, Is.EqualTo(200));
         Assert.That((await proxy.App.PostAsync("/user/logout", proxy.Token)).Status, Is.EqualTo(200));
         (await proxy.App.GetAsync("/v1/models", proxy.Token)).IsError(401, "authentication_error", "invalid_session");
@@ -57,7 +56,7 @@ internal sealed class ProxyTests
     [TestCase("", "")]
     public async Task Passthrough_leaves_the_clients_own_credential(string fields, string received)
     {
-        await using ProxyApp proxy = await ProxyApp.StartAsync(ProxyApp.Answering(Ok), static o => o with { ProxyAuth = ProxyAuth.Passthrough });
+        await using ProxyApp proxy = await StartProxyAsync(ProxyApp.Answering(Ok), static o => o with { ProxyAuth = ProxyAuth.Passthrough });
         using RawClient client = proxy.Connect();
         Assert.That(client.Exchange($"GET /v1/models HTTP/1.1\r\nHost: turbo.test\r\n{fields}\r\n").Text, Is.EqualTo("ok"));
         Assert.That(proxy.Origin.Peer(0).Received.ToString(), Is.EqualTo($"GET /v1/models HTTP/1.1\r\nHost: 127.0.0.1:{proxy.Origin.Port}\r\n{received}\r\n"));
@@ -67,7 +66,7 @@ internal sealed class ProxyTests
     [TestCase("")]
     public async Task Open_to_anyone_with_the_servers_key(string fields)
     {
-        await using ProxyApp proxy = await ProxyApp.StartAsync(ProxyApp.Answering(Ok), static o => o with { ProxyAuth = ProxyAuth.None });
+        await using ProxyApp proxy = await StartProxyAsync(ProxyApp.Answering(Ok), static o => o with { ProxyAuth = ProxyAuth.None });
         using RawClient client = proxy.Connect();
         Assert.That(client.Exchange($"GET /v1/models HTTP/1.1\r\nHost: turbo.test\r\n{fields}\r\n").Text, Is.EqualTo("ok"));
         Assert.That(proxy.Origin.Peer(0).Received.ToString(), Is.EqualTo($"GET /v1/models HTTP/1.1\r\nHost: 127.0.0.1:{proxy.Origin.Port}\r\nAuthorization: Bearer {ProxyApp.Key}\r\n\r\n"));
@@ -76,7 +75,7 @@ internal sealed class ProxyTests
     [Test]
     public async Task Without_a_key_the_token_still_does_not_travel_on()
     {
-        await using ProxyApp proxy = await ProxyApp.StartAsync(ProxyApp.Answering(Ok), static o => o with { OpenAiApiKey = "" });
+        await using ProxyApp proxy = await StartProxyAsync(ProxyApp.Answering(Ok), static o => o with { OpenAiApiKey = "" });
         using RawClient client = proxy.Connect();
         Assert.That(client.Exchange(proxy.Request("GET /v1/models")).Text, Is.EqualTo("ok"));
         Assert.That(proxy.Origin.Peer(0).Received.ToString(), Is.EqualTo($"GET /v1/models HTTP/1.1\r\nHost: 127.0.0.1:{proxy.Origin.Port}\r\n\r\n"));
@@ -85,7 +84,7 @@ internal sealed class ProxyTests
     [Test]
     public async Task Azure_gets_the_key_in_its_own_field_and_path()
     {
-        await using ProxyApp proxy = await ProxyApp.StartAsync(ProxyApp.Answering(Ok),
+        await using ProxyApp proxy = await StartProxyAsync(ProxyApp.Answering(Ok),
             static o => o with { Upstream = o.Upstream with { IsAzure = true, PathPrefix = "/openai"u8.ToArray() } });
         using RawClient client = proxy.Connect();
         client.Exchange(proxy.Request("GET /v1/models?api-version=preview", "API-Key: mine\r\nX: 1\r\n"));
@@ -105,7 +104,7 @@ internal sealed class ProxyTests
     [TestCase("/t%C3%A9/v1", "/v1/%zz", "/t%C3%A9/v1/%zz")]
     public async Task Every_form_of_the_base_url_leads_to_one_path(string url, string target, string received)
     {
-        await using ProxyApp proxy = await ProxyApp.StartAsync(ProxyApp.Answering(Ok), target: url);
+        await using ProxyApp proxy = await StartProxyAsync(ProxyApp.Answering(Ok), target: url);
         using RawClient client = proxy.Connect();
         Assert.That(client.Exchange(proxy.Request($"GET {target}")).Text, Is.EqualTo("ok"));
         Assert.That(proxy.Origin.Peer(0).Received.ToString(), Is.EqualTo(proxy.Relayed($"GET {received}")));
@@ -120,7 +119,7 @@ internal sealed class ProxyTests
     [TestCase("get")]
     public async Task Any_method_passes(string method)
     {
-        await using ProxyApp proxy = await ProxyApp.StartAsync(ProxyApp.Answering(Ok));
+        await using ProxyApp proxy = await StartProxyAsync(ProxyApp.Answering(Ok));
         using RawClient client = proxy.Connect();
         Assert.That(client.Exchange(proxy.Request($"{method} /v1/files/f", "Content-Length: 3\r\n", "abc")).Text, Is.EqualTo("ok"));
         Assert.That(proxy.Origin.Peer(0).Received.ToString(), Is.EqualTo(proxy.Relayed($"{method} /v1/files/f", "Content-Length: 3\r\n", "abc")));
@@ -131,7 +130,7 @@ internal sealed class ProxyTests
     {
         const string sent = "X-A: 1\r\nx-a: 2\r\nX-A:\t3 \r\nAccept-Encoding: gzip, br\r\nX-Empty:\r\nX-Latin: caf\u00e9\r\nOpenAI-Beta: assistants=v2\r\nUser-Agent: u/1\r\n";
         const string answer = "HTTP/1.1 200 Very  OK\r\nset-cookie: a=1\r\nSet-Cookie: b=2\r\nx-ratelimit-remaining: 5\r\nX-Empty:\r\nX-Latin: caf\u00e9\r\nserver: o\r\nDate: then\r\nAccess-Control-Allow-Origin: x\r\nContent-Length:  2\r\n\r\nok";
-        await using ProxyApp proxy = await ProxyApp.StartAsync(ProxyApp.Answering(answer));
+        await using ProxyApp proxy = await StartProxyAsync(ProxyApp.Answering(answer));
         using RawClient client = proxy.Connect();
         client.Send(proxy.Request("GET /v1/x", sent));
         Assert.That(Encoding.Latin1.GetString(client.Take(answer.Length)), Is.EqualTo(answer));
@@ -143,7 +142,7 @@ internal sealed class ProxyTests
     [TestCase("Origin: https://app.example\r\n", "Access-Control-Allow-Origin: https://app.example\r\nVary: Origin\r\n")]
     public async Task Cors_fields_are_added_where_the_origin_sent_none(string origin, string added)
     {
-        await using ProxyApp proxy = await ProxyApp.StartAsync(ProxyApp.Answering("HTTP/1.1 200 OK\r\nVary: Accept\r\nContent-Length: 2\r\n\r\nok"));
+        await using ProxyApp proxy = await StartProxyAsync(ProxyApp.Answering("HTTP/1.1 200 OK\r\nVary: Accept\r\nContent-Length: 2\r\n\r\nok"));
         using RawClient client = proxy.Connect();
         RawResponse response = client.Exchange(proxy.Request("GET /v1/x", origin));
         Assert.That(response.Head, Does.StartWith($"HTTP/1.1 200 OK\r\nVary: Accept\r\nContent-Length: 2\r\n{added}Access-Control-Allow-Methods: "));
@@ -156,7 +155,7 @@ internal sealed class ProxyTests
     public async Task Cors_fields_of_the_origin_stand(string field)
     {
         string answer = $"HTTP/1.1 200 OK\r\n{field}\r\nContent-Length: 2\r\n\r\nok";
-        await using ProxyApp proxy = await ProxyApp.StartAsync(ProxyApp.Answering(answer));
+        await using ProxyApp proxy = await StartProxyAsync(ProxyApp.Answering(answer));
         using RawClient client = proxy.Connect();
         client.Send(proxy.Request("GET /v1/x", "Origin: https://app.example\r\n"));
         Assert.That(Encoding.Latin1.GetString(client.Take(answer.Length)), Is.EqualTo(answer));
@@ -165,7 +164,7 @@ internal sealed class ProxyTests
     [Test]
     public async Task A_preflight_needs_no_session_and_is_not_the_origins()
     {
-        await using ProxyApp proxy = await ProxyApp.StartAsync(ProxyApp.Answering(Ok));
+        await using ProxyApp proxy = await StartProxyAsync(ProxyApp.Answering(Ok));
         using RawClient client = proxy.Connect();
         RawResponse response = client.Exchange("OPTIONS /v1/chat/completions HTTP/1.1\r\nHost: a\r\nOrigin: https://app.example\r\nAccess-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: authorization, x-own\r\n\r\n");
         Assert.That(response.Status, Is.EqualTo(204));
@@ -184,7 +183,7 @@ internal sealed class ProxyTests
     public async Task The_origins_errors_come_byte_for_byte(string head, string body)
     {
         string answer = $"{head}Content-Type: application/json\r\nAccess-Control-Allow-Origin: *\r\nContent-Length: {body.Length}\r\n\r\n{body}";
-        await using ProxyApp proxy = await ProxyApp.StartAsync(ProxyApp.Answering(answer));
+        await using ProxyApp proxy = await StartProxyAsync(ProxyApp.Answering(answer));
         using RawClient client = proxy.Connect();
         client.Send(proxy.Request("POST /v1/chat/completions", "Content-Length: 2\r\n", "{}"));
         Assert.That(Encoding.Latin1.GetString(client.Take(answer.Length)), Is.EqualTo(answer));
@@ -197,7 +196,7 @@ internal sealed class ProxyTests
         using MemoryStream coded = new();
         using (GZipStream gzip = new(coded, CompressionLevel.Fastest, leaveOpen: true)) gzip.Write("""{"usage":{"prompt_tokens":1}}"""u8);
         string answer = $"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\nAccess-Control-Allow-Origin: *\r\nContent-Length: {coded.Length}\r\n\r\n{Encoding.Latin1.GetString(coded.ToArray())}";
-        await using ProxyApp proxy = await ProxyApp.StartAsync(ProxyApp.Answering(answer));
+        await using ProxyApp proxy = await StartProxyAsync(ProxyApp.Answering(answer));
         using RawClient client = proxy.Connect();
         // Twice on one connection: reading the copy disturbs nothing.
         for (int i = 0; i < 2; i++)
@@ -214,7 +213,7 @@ internal sealed class ProxyTests
     public async Task A_body_that_is_not_in_its_coding_comes_as_sent(string coding)
     {
         string answer = $"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: {coding}\r\nAccess-Control-Allow-Origin: *\r\nContent-Length: 12\r\n\r\nnot that one";
-        await using ProxyApp proxy = await ProxyApp.StartAsync(ProxyApp.Answering(answer));
+        await using ProxyApp proxy = await StartProxyAsync(ProxyApp.Answering(answer));
         using RawClient client = proxy.Connect();
         for (int i = 0; i < 2; i++)
         {
@@ -229,7 +228,7 @@ internal sealed class ProxyTests
     {
         const int Bytes = 200_000;
         int received = 0;
-        await using ProxyApp proxy = await ProxyApp.StartAsync(
+        await using ProxyApp proxy = await StartProxyAsync(
             peer =>
             {
                 peer.ReadHead();
@@ -247,7 +246,7 @@ internal sealed class ProxyTests
     [Test]
     public async Task A_refused_origin_is_502()
     {
-        await using ProxyApp proxy = await ProxyApp.StartAsync(static _ => { }, static o => o with { Upstream = UpstreamTarget.At(new IPEndPoint(IPAddress.Loopback, ClosedPort())) });
+        await using ProxyApp proxy = await StartProxyAsync(static _ => { }, static o => o with { Upstream = UpstreamTarget.At(new IPEndPoint(IPAddress.Loopback, ClosedPort())) });
         (await proxy.App.GetAsync("/v1/models", proxy.Token)).IsError(502, "upstream_error", "upstream_error");
     }
 
@@ -257,7 +256,7 @@ internal sealed class ProxyTests
     [TestCase("HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n")]
     public async Task An_origin_without_an_answer_is_502(string wire)
     {
-        await using ProxyApp proxy = await ProxyApp.StartAsync(peer =>
+        await using ProxyApp proxy = await StartProxyAsync(peer =>
         {
             peer.ReadRequest();
             peer.Send(wire).Close();
@@ -271,7 +270,7 @@ internal sealed class ProxyTests
     [Test]
     public async Task A_silent_origin_is_504()
     {
-        await using ProxyApp proxy = await ProxyApp.StartAsync(
+        await using ProxyApp proxy = await StartProxyAsync(
             static peer =>
             {
                 peer.ReadRequest();
@@ -286,7 +285,7 @@ internal sealed class ProxyTests
     public async Task More_connections_than_allowed_are_503_with_Retry_After()
     {
         using SemaphoreSlim answer = new(0);
-        await using ProxyApp proxy = await ProxyApp.StartAsync(
+        await using ProxyApp proxy = await StartProxyAsync(
             peer =>
             {
                 peer.ReadRequest();
@@ -308,7 +307,7 @@ internal sealed class ProxyTests
     public async Task A_silent_event_stream_is_kept_alive_where_asked()
     {
         ManualTimeProvider time = new();
-        await using ProxyApp proxy = await ProxyApp.StartAsync(
+        await using ProxyApp proxy = await StartProxyAsync(
             static peer =>
             {
                 peer.ReadRequest();

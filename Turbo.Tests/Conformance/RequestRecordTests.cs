@@ -6,13 +6,12 @@ using Turbo.Tests.Support;
 namespace Turbo.Tests.Conformance;
 
 /// <summary>What a request leaves behind: a log line (contract section 1) and an event row (section 9).</summary>
-[TestFixture]
-internal sealed class RequestRecordTests
+internal sealed class RequestRecordTests(DatabaseKind kind) : EachKindFixture(kind)
 {
     [Test]
     public async Task One_row_a_request_whatever_its_answer()
     {
-        await using TestApp app = await TestApp.StartAsync();
+        await using TestApp app = await StartAppAsync();
         (string token, string id) = await app.SignUpAsync("alice", "secret");
         Reply update = await app.FormAsync("/user/update?x=y%20z", "first_name=Al&last_name=Li+ddell", token);
         await app.GetAsync("/nowhere?token=abc");
@@ -42,7 +41,7 @@ internal sealed class RequestRecordTests
     public async Task No_password_and_no_token_is_in_a_row_or_a_log_line()
     {
         const string Password = "hunter2-hunter2", Other = "correct-horse";
-        TestApp app = await TestApp.StartAsync(static options => options with { LogLevel = LogLevel.Debug });
+        TestApp app = await StartAppAsync(static options => options with { LogLevel = LogLevel.Debug });
         List<string> secrets = [Password, Other];
         List<EventRecord> rows;
         try
@@ -75,7 +74,7 @@ internal sealed class RequestRecordTests
     [Test]
     public async Task One_line_a_request()
     {
-        TestApp app = await TestApp.StartAsync();
+        TestApp app = await StartAppAsync();
         string id;
         await using (app)
         {
@@ -92,7 +91,7 @@ internal sealed class RequestRecordTests
     [Test]
     public async Task A_request_that_cannot_be_read_has_a_line_and_the_error_shape()
     {
-        TestApp app = await TestApp.StartAsync();
+        TestApp app = await StartAppAsync();
         RawResponse answer;
         await using (app)
         {
@@ -110,7 +109,7 @@ internal sealed class RequestRecordTests
     [Test]
     public async Task A_body_cut_short_or_malformed_has_its_row()
     {
-        await using TestApp app = await TestApp.StartAsync();
+        await using TestApp app = await StartAppAsync();
         using RawClient client = new(app.EndPoint);
         RawResponse answer = client.Exchange("POST /user/login HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n");
         Assert.That((answer.Status, answer.Field("Connection")), Is.EqualTo((400, "close")));
@@ -135,7 +134,7 @@ internal sealed class RequestRecordTests
     [TestCase("", "203.0.113.9", "127.0.0.1")]
     public async Task The_client_is_the_peer_or_what_trusted_proxies_say(string trusted, string forwarded, string expected)
     {
-        await using TestApp app = await TestApp.StartAsync(options => options with
+        await using TestApp app = await StartAppAsync(options => options with
         {
             TrustedProxies = [.. trusted.Split(',', StringSplitOptions.RemoveEmptyEntries).Select(static text => IPNetwork.Parse(text.Contains('/') ? text : text + "/32"))],
         });
@@ -147,7 +146,7 @@ internal sealed class RequestRecordTests
     [Test]
     public async Task Forwarded_addresses_in_several_fields_are_one_list()
     {
-        await using TestApp app = await TestApp.StartAsync(static options => options with { TrustedProxies = [IPNetwork.Parse("127.0.0.1/32"), IPNetwork.Parse("10.0.0.0/8")] });
+        await using TestApp app = await StartAppAsync(static options => options with { TrustedProxies = [IPNetwork.Parse("127.0.0.1/32"), IPNetwork.Parse("10.0.0.0/8")] });
         using RawClient client = new(app.EndPoint);
         client.Exchange("GET /healthz HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 6.6.6.6\r\nX-Forwarded-For: 203.0.113.9, 10.0.0.1\r\nx-forwarded-for: 10.0.0.2\r\nConnection: close\r\n\r\n");
         Assert.That((await app.EventsAsync()).Single().ClientIp, Is.EqualTo("203.0.113.9"));
@@ -156,7 +155,7 @@ internal sealed class RequestRecordTests
     [Test]
     public async Task Event_bodies_may_be_cut_or_left_out([Values(0, 10)] int bytes)
     {
-        await using TestApp app = await TestApp.StartAsync(options => options with { EventBodiesBytes = bytes });
+        await using TestApp app = await StartAppAsync(options => options with { EventBodiesBytes = bytes });
         (string token, _) = await app.SignUpAsync("alice");
         await app.FormAsync("/user/update", "first_name=Al", token);
         EventRecord row = (await app.EventsAsync())[^1];

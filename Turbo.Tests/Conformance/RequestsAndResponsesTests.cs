@@ -3,9 +3,8 @@ using Turbo.Tests.Support;
 
 namespace Turbo.Tests.Conformance;
 
-/// <summary>Contract section 2, over sockets and SQLite.</summary>
-[TestFixture]
-internal sealed class RequestsAndResponsesTests
+/// <summary>Contract section 2, over sockets.</summary>
+internal sealed class RequestsAndResponsesTests(DatabaseKind kind) : EachKindFixture(kind)
 {
     private TestApp _app = null!;
     private string _token = "";
@@ -13,7 +12,7 @@ internal sealed class RequestsAndResponsesTests
     [OneTimeSetUp]
     public async Task StartAsync()
     {
-        _app = await TestApp.StartAsync();
+        _app = await StartAppAsync();
         (_token, _) = await _app.SignUpAsync("alice");
     }
 
@@ -179,7 +178,7 @@ internal sealed class RequestsAndResponsesTests
     [Test]
     public async Task A_connection_too_many_is_503_in_the_error_shape()
     {
-        await using TestApp app = await TestApp.StartAsync(static options => options with { Limits = options.Limits with { MaxConnections = 1 } });
+        await using TestApp app = await StartAppAsync(static options => options with { Limits = options.Limits with { MaxConnections = 1 } });
         using RawClient first = new(app.EndPoint);
         Assert.That(first.Exchange("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n").Status, Is.EqualTo(200));
         using RawClient second = new(app.EndPoint);
@@ -192,7 +191,7 @@ internal sealed class RequestsAndResponsesTests
     [Test]
     public async Task A_body_that_does_not_come_is_408()
     {
-        await using TestApp app = await TestApp.StartAsync(static options => options with { Limits = options.Limits with { BodyTimeout = TimeSpan.FromMilliseconds(50) } });
+        await using TestApp app = await StartAppAsync(static options => options with { Limits = options.Limits with { BodyTimeout = TimeSpan.FromMilliseconds(50) } });
         using RawClient client = new(app.EndPoint);
         RawResponse response = client.Exchange("POST /user/login HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nuser");
         Assert.That((response.Status, response.Field("Connection")), Is.EqualTo((408, "close")));

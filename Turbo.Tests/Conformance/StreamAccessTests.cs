@@ -220,7 +220,8 @@ internal sealed class StreamAccessTests(DatabaseKind kind) : StreamFixture(kind)
             await using (StreamClient client = await OpenAsync(stream, chat, Owner)) Assert.That(App.App.Streams.Count, Is.EqualTo(1));
             await Until.TrueAsync(() => App.App.Streams.Count == 0);
         }
-        Assert.That(App.App.EventBus.HasSubscribers("chat:" + chat), Is.False);
+        // Over Redis there may be some on other nodes.
+        if (Kind == DatabaseKind.Sqlite) Assert.That(App.App.EventBus.HasSubscribers("chat:" + chat), Is.False);
     }
 
     /// <summary>Looks at the row of the stream, which is written when it has ended.</summary>

@@ -50,6 +50,9 @@ internal sealed class PostgresTestDatabase : TestDatabase
 
     public override Task<object?> RunAsync(string sql) => RunAsync(Address, sql);
 
+    protected override Task<string> RowsSqlAsync(string table) =>
+        Task.FromResult($"SELECT string_agg(line, chr(10) ORDER BY line) FROM (SELECT row_to_json(t)::text AS line FROM \"{table}\" t) lines");
+
     public override async ValueTask DisposeAsync() => await RunAsync(Server, $"DROP DATABASE {_name} WITH (FORCE)");
 
     /// <summary>Connects, runs and leaves.</summary>

@@ -32,8 +32,10 @@ internal sealed class ProxyApp : IAsyncDisposable
     /// <param name="change">Changes the options, whose upstream is the origin's address.</param>
     /// <param name="time">The application's clock.</param>
     /// <param name="target">What follows the origin's address in OPENAI_API_URL.</param>
+    /// <param name="kind">What the application runs on.</param>
     public static async Task<ProxyApp> StartAsync(
-        Action<UpstreamPeer> script, Func<AppOptions, AppOptions>? change = null, TimeProvider? time = null, string target = "")
+        Action<UpstreamPeer> script, Func<AppOptions, AppOptions>? change = null, TimeProvider? time = null, string target = "",
+        DatabaseKind kind = DatabaseKind.Sqlite)
     {
         FaultyUpstream origin = new(script);
         if (!UpstreamTarget.TryParse($"http://127.0.0.1:{origin.Port}{target}", out UpstreamTarget upstream)) throw new ArgumentException(target);
@@ -43,7 +45,7 @@ internal sealed class ProxyApp : IAsyncDisposable
                 options = options with { Upstream = upstream, OpenAiApiKey = Key };
                 return change is null ? options : change(options);
             },
-            time);
+            time, kind: kind);
         (string token, string id) = await app.SignUpAsync("alice");
         return new ProxyApp(origin, app, token, id);
     }

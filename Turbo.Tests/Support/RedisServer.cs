@@ -5,9 +5,17 @@ using Turbo.Server;
 
 namespace Turbo.Tests.Support;
 
-/// <summary>A Redis of a test's own: Debian's redis-server on a free port of loopback, nothing on disk. Stopped with the test.</summary>
+/// <summary>
+/// Debian's redis-server on a free port of loopback, nothing on disk: one for all tests that need no more than a Redis, and
+/// others for those that stop theirs.
+/// </summary>
 internal sealed class RedisServer : IDisposable
 {
+    private const int Databases = 2_000;
+
+    private static readonly Lazy<RedisServer> s_shared = new();
+    private static int s_databases;
+
     private readonly TempFolder _folder = new();
     private Process? _process;
 
@@ -24,6 +32,15 @@ internal sealed class RedisServer : IDisposable
 
     public string Url => $"redis://127.0.0.1:{Port}/0";
 
+    /// <summary>An empty database on the server that all tests share; channels are the server's.</summary>
+    public static RedisAddress NextDatabase() => s_shared.Value.Address with { Database = Interlocked.Increment(ref s_databases) % Databases };
+
+    /// <summary>Called once, after all tests.</summary>
+    public static void StopShared()
+    {
+        if (s_shared.IsValueCreated) s_shared.Value.Dispose();
+    }
+
     public RedisAddress Address => RedisAddress.TryParse(Url, out RedisAddress address) ? address : throw new InvalidOperationException(Url);
 
     public void Start()
@@ -31,7 +48,7 @@ internal sealed class RedisServer : IDisposable
         string log = _folder.File("redis.log");
         try
         {
-            _process = Process.Start("redis-server", ["--port", $"{Port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", _folder.Path, "--logfile", log, "--daemonize", "no"]);
+            _process = Process.Start("redis-server", ["--port", $"{Port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--databases", $"{Databases}", "--dir", _folder.Path, "--logfile", log, "--daemonize", "no"]);
         }
         catch (System.ComponentModel.Win32Exception e)
         {

@@ -35,19 +35,22 @@ internal sealed record Reply(int Status, HttpResponseMessage Message, string Con
 /// <summary>The whole application on a database of its own, at a free port, and a client without memory.</summary>
 internal sealed class TestApp : IAsyncDisposable
 {
-    private readonly TestDatabase? _owned;
+    private readonly bool _ownsDatabase;
     private readonly MemoryStream _log;
     private readonly HttpClient _http;
 
-    private TestApp(TestDatabase? owned, TurboApp app, MemoryStream log)
+    private TestApp(TestDatabase database, bool ownsDatabase, TurboApp app, MemoryStream log)
     {
-        _owned = owned;
+        Database = database;
+        _ownsDatabase = ownsDatabase;
         _log = log;
         App = app;
         _http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, UseProxy = false });
     }
 
     public TurboApp App { get; }
+
+    public TestDatabase Database { get; }
 
     public IPEndPoint EndPoint => App.EndPoints[0];
 
@@ -57,7 +60,7 @@ internal sealed class TestApp : IAsyncDisposable
     /// <param name="change">What of the options is to be otherwise.</param>
     /// <param name="time">The clock; null is the system's.</param>
     /// <param name="golden">Whether the database is as the Go program left it.</param>
-    /// <param name="kind">The database it runs on.</param>
+    /// <param name="kind">What it runs on: SQLite and memory, or PostgreSQL and Redis.</param>
     /// <param name="shared">A database that outlives this application, for two nodes or two runs on one.</param>
     public static async Task<TestApp> StartAsync(
         Func<AppOptions, AppOptions>? change = null, TimeProvider? time = null, bool golden = false,
@@ -68,19 +71,19 @@ internal sealed class TestApp : IAsyncDisposable
         {
             Addresses = [new ListenAddress { Host = "127.0.0.1", Port = 0 }],
             Database = database.Address,
+            Redis = shared is null && kind == DatabaseKind.Postgres ? RedisServer.NextDatabase() : null,
             // The least that bcrypt takes: what it costs is tested elsewhere.
             BcryptCost = 4,
             ShutdownTimeout = TimeSpan.FromSeconds(10),
         };
-        TestDatabase? owned = shared is null ? database : null;
         MemoryStream log = new();
         try
         {
-            return new TestApp(owned, await TurboApp.StartAsync(change is null ? options : change(options), time, log), log);
+            return new TestApp(database, shared is null, await TurboApp.StartAsync(change is null ? options : change(options), time, log), log);
         }
         catch
         {
-            if (owned is not null) await owned.DisposeAsync();
+            if (shared is null) await database.DisposeAsync();
             throw;
         }
     }
@@ -131,6 +134,6 @@ internal sealed class TestApp : IAsyncDisposable
     {
         _http.Dispose();
         await App.DisposeAsync();
-        if (_owned is not null) await _owned.DisposeAsync();
+        if (_ownsDatabase) await Database.DisposeAsync();
     }
 }

@@ -5,7 +5,8 @@ using Turbo.Server.Storage;
 namespace Turbo.Tests.Support;
 
 /// <summary>
-/// The databases that Turbo runs on. Fixtures that hold for all of them take one as their parameter:
+/// The databases that Turbo runs on; an application of a test has memory beside SQLite, and Redis beside PostgreSQL.
+/// Fixtures that hold for all of them take one as their parameter:
 /// <c>[TestFixture(DatabaseKind.Sqlite)] [TestFixture(DatabaseKind.Postgres)]</c>.
 /// </summary>
 public enum DatabaseKind { Sqlite, Postgres }
@@ -13,6 +14,9 @@ public enum DatabaseKind { Sqlite, Postgres }
 /// <summary>A database of one test, gone with it: empty, or as the Go program left it.</summary>
 internal abstract class TestDatabase : IAsyncDisposable
 {
+    /// <summary>The Go program's tables.</summary>
+    public static readonly string[] Tables = ["users", "sessions", "groups", "group_members", "user_groups", "chats", "chat_users", "messages", "events"];
+
     public abstract DbAddress Address { get; }
 
     public static async Task<TestDatabase> CreateAsync(DatabaseKind kind, bool golden = false) => kind switch
@@ -31,7 +35,13 @@ internal abstract class TestDatabase : IAsyncDisposable
     /// <summary>A count that the SQL answers.</summary>
     public async Task<long> CountAsync(string sql) => (long)(await RunAsync(sql))!;
 
+    /// <summary>A table's rows as JSON objects, one a line, in the order of their text.</summary>
+    public async Task<string> RowsAsync(string table) => (string?)await RunAsync(await RowsSqlAsync(table)) ?? "";
+
     public abstract ValueTask DisposeAsync();
+
+    /// <summary>SQL that answers <see cref="RowsAsync"/>.</summary>
+    protected abstract Task<string> RowsSqlAsync(string table);
 }
 
 internal sealed class SqliteTestDatabase : TestDatabase
@@ -51,6 +61,12 @@ internal sealed class SqliteTestDatabase : TestDatabase
         command.CommandText = sql;
         object? value = await command.ExecuteScalarAsync();
         return value is DBNull ? null : value;
+    }
+
+    protected override async Task<string> RowsSqlAsync(string table)
+    {
+        object? columns = await RunAsync($"SELECT group_concat(printf('%Q, \"%w\"', name, name)) FROM pragma_table_info('{table}')");
+        return $"SELECT group_concat(line, char(10)) FROM (SELECT json_object({columns}) AS line FROM \"{table}\" ORDER BY 1)";
     }
 
     public override ValueTask DisposeAsync()

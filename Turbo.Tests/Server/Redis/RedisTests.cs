@@ -89,6 +89,18 @@ internal sealed class RedisTests
     }
 
     [Test]
+    public async Task What_was_published_is_here_when_the_bus_has_settled()
+    {
+        await using RedisEventBus bus = await RedisEventBus.StartAsync(_one, static (_, _) => { });
+        using ISubscription subscription = bus.Subscribe("topic");
+        for (int i = 0; i < 500; i++) bus.Publish("topic", Bytes($"{i}"));
+        await Until.DoneAsync(bus.SettleAsync(Until.Deadline));
+        // Whoever leaves now has got all of it.
+        subscription.Dispose();
+        for (int i = 0; i < 500; i++) Assert.That(Text(await Until.DoneAsync(subscription.NextAsync(default).AsTask())), Is.EqualTo($"{i}"));
+    }
+
+    [Test]
     public async Task An_outage_fails_clearly_ends_subscriptions_and_passes()
     {
         using RedisServer server = new();
@@ -107,6 +119,7 @@ internal sealed class RedisTests
         Assert.ThrowsAsync<CacheException>(async () => await cache.GetAsync("a"));
         Assert.ThrowsAsync<RedisUnavailableException>(bus.CheckAsync);
         Assert.DoesNotThrow(() => bus.Publish("topic", Bytes("lost")));
+        await Until.DoneAsync(bus.SettleAsync(TimeSpan.FromMilliseconds(50)));
         lock (reports) Assert.That(reports, Is.Not.Empty);
 
         server.Start();
