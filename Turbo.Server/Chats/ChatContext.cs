@@ -10,14 +10,15 @@ internal sealed record ChatConversation(Chat Chat, List<ChatTurn> Turns);
 
 /// <summary>
 /// What was said in a chat, for its next prompt (contract section 6): from the cache, else rebuilt from the table. The
-/// table has the last word: a cached list that lacks the chat's newest exchange is not used.
+/// table has the last word: it says which exchanges they are and in which order, and the cache saves reading their text. So
+/// one that was deleted, by whatever program, is not sent on, and one that the cache missed is not missed.
 /// </summary>
 internal sealed class ChatContext
 {
-    // A rebuild that races with a prompt may have an exchange twice in the list.
+    // A rebuild that races with a prompt may have an exchange twice in the list; a deleted one stays in it.
     private const int Slack = 8;
 
-    // What was deleted by another program is forgotten by then.
+    // What was deleted is forgotten by then.
     private static readonly TimeSpan s_expiry = TimeSpan.FromMinutes(10);
 
     private readonly IChatStore _chats;
@@ -42,17 +43,16 @@ internal sealed class ChatContext
     /// <param name="exchanges">How many, at most CHAT_CONTEXT; those that do not fit CHAT_CONTEXT_BYTES are left out, oldest first.</param>
     public async Task<ChatConversation?> OpenAsync(string chatId, string callerId, int exchanges)
     {
-        if (exchanges == 0) return Conversation(await _chats.OpenAsync(chatId, callerId, 0), [], 0);
+        if (exchanges == 0) return await _chats.RecallAsync(chatId, callerId, 0) is { } bare ? Conversation(bare.Chat, [], 0) : null;
         if (await ReadAsync(chatId) is { } known)
         {
-            ChatOpening? opening = await _chats.OpenAsync(chatId, callerId, 1);
-            if (opening is null || IsCurrent(known, opening.Exchanges)) return Conversation(opening, known, exchanges);
+            if (await _chats.RecallAsync(chatId, callerId, exchanges) is not { } recall) return null;
+            if (Pick(known, recall.ExchangeIds) is { } recalled) return Conversation(recall.Chat, recalled, exchanges);
         }
-        ChatOpening? rebuilt = await _chats.OpenAsync(chatId, callerId, _maxExchanges);
-        if (rebuilt is null) return null;
-        List<ChatExchange> read = [.. rebuilt.Exchanges.Select(message => ChatExchange.Of(message, _maxBytes))];
-        await KeepAsync(chatId, callerId, read);
-        return Conversation(rebuilt, read, exchanges);
+        if (await _chats.OpenAsync(chatId, callerId, _maxExchanges) is not { } opening) return null;
+        List<ChatExchange> read = [.. opening.Exchanges.Select(message => ChatExchange.Of(message, _maxBytes))];
+        await KeepAsync(chatId, read);
+        return Conversation(opening.Chat, read, exchanges);
     }
 
     /// <summary>Adds a message to what the next prompt sees; it is stored already.</summary>
@@ -71,12 +71,20 @@ internal sealed class ChatContext
 
     private static string Key(string chatId) => "context:" + chatId;
 
-    private static bool IsCurrent(List<ChatExchange> known, IReadOnlyList<ChatMessage> newest) =>
-        newest.Count == 0 ? known.Count == 0 : known.Exists(exchange => exchange.Id == newest[0].Id);
-
-    private ChatConversation? Conversation(ChatOpening? opening, List<ChatExchange> known, int exchanges)
+    /// <summary>The exchanges of these ids, in that order; null where one is not known.</summary>
+    private static List<ChatExchange>? Pick(Dictionary<string, ChatExchange> known, IReadOnlyList<string> ids)
     {
-        if (opening is null) return null;
+        List<ChatExchange> picked = new(ids.Count);
+        foreach (string id in ids)
+        {
+            if (!known.TryGetValue(id, out ChatExchange? exchange)) return null;
+            picked.Add(exchange);
+        }
+        return picked;
+    }
+
+    private ChatConversation Conversation(Chat chat, List<ChatExchange> known, int exchanges)
+    {
         int first = known.Count;
         for (long bytes = 0; first > 0 && known.Count - first < exchanges; first--)
         {
@@ -89,11 +97,11 @@ internal sealed class ChatContext
             turns.Add(new ChatTurn(IsAssistant: false, known[i].Prompt));
             turns.Add(new ChatTurn(IsAssistant: true, known[i].Reply));
         }
-        return new ChatConversation(opening.Chat, turns);
+        return new ChatConversation(chat, turns);
     }
 
-    /// <summary>What is cached, oldest first; null where nothing is, or nothing that can be read.</summary>
-    private async Task<List<ChatExchange>?> ReadAsync(string chatId)
+    /// <summary>What is cached, by id; null where nothing is, or nothing that can be read.</summary>
+    private async Task<Dictionary<string, ChatExchange>?> ReadAsync(string chatId)
     {
         IReadOnlyList<ReadOnlyMemory<byte>>? items;
         try
@@ -111,23 +119,15 @@ internal sealed class ChatContext
             if (ChatExchange.Decode(item.Span) is not { } exchange) return null;
             byId[exchange.Id] = exchange;
         }
-        // Two prompts at once end in any order: the order of asking counts, as in the table.
-        return [.. byId.Values.OrderBy(static exchange => (exchange.At, exchange.Id))];
+        return byId;
     }
 
-    private async Task KeepAsync(string chatId, string callerId, List<ChatExchange> read)
+    // An exchange that is stored between the read and this is missing from the list: the next prompt sees that.
+    private async Task KeepAsync(string chatId, List<ChatExchange> read)
     {
         try
         {
             await _cache.SetListAsync(Key(chatId), [.. read.Select(static exchange => exchange.Encode())], s_expiry);
-            // An exchange that was stored after the read above found no list to be added to, or one that this has
-            // replaced. One stored after the read below adds itself.
-            ChatOpening? again = await _chats.OpenAsync(chatId, callerId, _maxExchanges);
-            if (again is null) return;
-            foreach (ChatMessage message in again.Exchanges)
-            {
-                if (!read.Exists(exchange => exchange.Id == message.Id)) await AddAsync(message);
-            }
         }
         catch (CacheException)
         {

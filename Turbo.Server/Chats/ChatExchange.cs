@@ -8,18 +8,17 @@ namespace Turbo.Server.Chats;
 
 /// <summary>A prompt and its reply, as the cache keeps them for the prompts to come.</summary>
 /// <param name="Id">The message's.</param>
-/// <param name="At">When it was asked, UTC: its place among the others.</param>
 /// <param name="Bytes">Bytes of its text in UTF-8.</param>
 /// <param name="Prompt">Empty, as <paramref name="Reply"/> is too, where the text is too long ever to be sent along.</param>
 /// <param name="Reply">What the model said.</param>
-internal sealed record ChatExchange(string Id, DateTime At, long Bytes, string Prompt, string Reply)
+internal sealed record ChatExchange(string Id, long Bytes, string Prompt, string Reply)
 {
     public static ChatExchange Of(ChatMessage message, long maxBytes)
     {
         long bytes = Encoding.UTF8.GetByteCount(message.Prompt) + (long)Encoding.UTF8.GetByteCount(message.Reply);
         return bytes > maxBytes
-            ? new ChatExchange(message.Id, message.CreatedAt, bytes, "", "")
-            : new ChatExchange(message.Id, message.CreatedAt, bytes, message.Prompt, message.Reply);
+            ? new ChatExchange(message.Id, bytes, "", "")
+            : new ChatExchange(message.Id, bytes, message.Prompt, message.Reply);
     }
 
     public ReadOnlyMemory<byte> Encode()
@@ -29,7 +28,6 @@ internal sealed record ChatExchange(string Id, DateTime At, long Bytes, string P
         {
             writer.WriteStartObject();
             writer.WriteString("id"u8, exchange.Id);
-            writer.WriteNumber("at"u8, exchange.At.Ticks);
             writer.WriteNumber("bytes"u8, exchange.Bytes);
             writer.WriteString("prompt"u8, exchange.Prompt);
             writer.WriteString("reply"u8, exchange.Reply);
@@ -42,7 +40,7 @@ internal sealed record ChatExchange(string Id, DateTime At, long Bytes, string P
     public static ChatExchange? Decode(ReadOnlySpan<byte> encoded)
     {
         string? id = null, prompt = null, reply = null;
-        long? at = null, bytes = null;
+        long? bytes = null;
         try
         {
             Utf8JsonReader reader = new(encoded);
@@ -52,7 +50,6 @@ internal sealed record ChatExchange(string Id, DateTime At, long Bytes, string P
                 if (reader.ValueTextEquals("id"u8)) id = Text(ref reader);
                 else if (reader.ValueTextEquals("prompt"u8)) prompt = Text(ref reader);
                 else if (reader.ValueTextEquals("reply"u8)) reply = Text(ref reader);
-                else if (reader.ValueTextEquals("at"u8)) at = Number(ref reader);
                 else if (reader.ValueTextEquals("bytes"u8)) bytes = Number(ref reader);
                 else reader.Skip();
             }
@@ -61,9 +58,9 @@ internal sealed record ChatExchange(string Id, DateTime At, long Bytes, string P
         {
             return null;
         }
-        return id is null || prompt is null || reply is null || at is not >= 0 or > 3_155_378_975_999_999_999 || bytes is null
+        return id is null || prompt is null || reply is null || bytes is null
             ? null
-            : new ChatExchange(id, new DateTime(at.Value, DateTimeKind.Utc), bytes.Value, prompt, reply);
+            : new ChatExchange(id, bytes.Value, prompt, reply);
     }
 
     private static string? Text(ref Utf8JsonReader reader)

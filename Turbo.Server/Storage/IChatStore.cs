@@ -17,6 +17,9 @@ internal sealed record ChatReading(Chat Chat, IReadOnlyList<ChatMessage> Message
 /// <summary>A chat that the caller may use, and its last exchanges, oldest first, none of them off the record.</summary>
 internal sealed record ChatOpening(Chat Chat, IReadOnlyList<ChatMessage> Exchanges);
 
+/// <summary>A chat that the caller may use, and which its last exchanges are, oldest first.</summary>
+internal sealed record ChatRecall(Chat Chat, IReadOnlyList<string> ExchangeIds);
+
 /// <summary>
 /// Chats, their users and messages. Deleted rows are as if absent. Each call is one transaction that checks what the
 /// caller may do: the owner may all, a user of the chat may read and prompt; to anyone else a chat does not exist.
@@ -32,6 +35,9 @@ internal interface IChatStore
 
     /// <summary>The chat with its last <paramref name="exchanges"/> exchanges (0: none); null where the caller may not know of it.</summary>
     Task<ChatOpening?> OpenAsync(string id, string callerId, int exchanges);
+
+    /// <summary>As <see cref="OpenAsync"/>, with the exchanges' ids in their place: for one who has their text already.</summary>
+    Task<ChatRecall?> RecallAsync(string id, string callerId, int exchanges);
 
     /// <summary>The owner changes the fields that are not null.</summary>
     Task<ChatAnswer> UpdateAsync(string id, string callerId, string? name, string? model);

@@ -19,6 +19,10 @@ internal sealed partial class PostgresChatStore
     internal const string LastExchanges =
         $"SELECT {MessageColumns} FROM messages WHERE chat_id = $1 AND deleted_at IS NULL AND otr IS NOT TRUE {ByTime}";
 
+    // From the index alone, where the table is vacuumed.
+    internal const string LastExchangeIds =
+        $"SELECT id FROM messages WHERE chat_id = $1 AND deleted_at IS NULL AND otr IS NOT TRUE {ByTime}";
+
     // The check of access, the message and the mark on its chat, in one statement; what it answers is whether there was access.
     internal const string Append = """
         WITH chat AS (
@@ -55,6 +59,13 @@ internal sealed partial class PostgresChatStore
         List<ChatMessage> messages = await connection.Use(sql).Text(chatId).Number(limit).ListAsync(ReadMessage);
         messages.Reverse();
         return messages;
+    }
+
+    private static async Task<List<string>> ReadExchangeIdsAsync(NpgsqlConnection connection, string chatId, int limit)
+    {
+        List<string> ids = await connection.Use(LastExchangeIds).Text(chatId).Number(limit).ListAsync(static row => row.Text(0));
+        ids.Reverse();
+        return ids;
     }
 
     private static ChatMessage ReadMessage(NpgsqlDataReader row) => new()

@@ -69,6 +69,12 @@ internal sealed partial class PostgresChatStore(PostgresPool pool, Db db) : ICha
             return new ChatOpening(chat, ask.exchanges > 0 ? await ReadMessagesAsync(connection, LastExchanges, ask.id, ask.exchanges) : []);
         });
 
+    public Task<ChatRecall?> RecallAsync(string id, string callerId, int exchanges) =>
+        pool.ReadAsync((id, callerId, exchanges), static async (connection, ask) =>
+            await FindAsync(connection, ask.id, ask.callerId) is { } chat
+                ? new ChatRecall(chat, await ReadExchangeIdsAsync(connection, ask.id, ask.exchanges))
+                : null);
+
     public Task<ChatAnswer> UpdateAsync(string id, string callerId, string? name, string? model) =>
         pool.WriteAsync((id, callerId, name, model, now: db.Now), static async (connection, work) =>
         {

@@ -18,6 +18,9 @@ internal sealed partial class SqliteChatStore
     internal const string LastExchanges =
         $"SELECT {MessageColumns} FROM messages WHERE chat_id = ?1 AND deleted_at IS NULL AND otr IS NOT 1 {ByTime}";
 
+    internal const string LastExchangeIds =
+        $"SELECT id FROM messages WHERE chat_id = ?1 AND deleted_at IS NULL AND otr IS NOT 1 {ByTime}";
+
     internal const string InsertMessage = $"""
         INSERT INTO messages ({MessageColumns}) VALUES (?1, ?2, ?3, NULL, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
         ON CONFLICT (id) DO NOTHING
@@ -62,6 +65,18 @@ internal sealed partial class SqliteChatStore
         }
         messages.Reverse();
         return messages;
+    }
+
+    private static List<string> ReadExchangeIds(SqliteSession session, string chatId, int limit)
+    {
+        var ids = new List<string>();
+        using (SqliteStatement rows = session.Use(LastExchangeIds).Bind(1, chatId).Bind(2, limit))
+        {
+            while (rows.Step())
+                ids.Add(rows.Text(0));
+        }
+        ids.Reverse();
+        return ids;
     }
 
     private static ChatMessage ReadMessage(SqliteStatement row) => new()

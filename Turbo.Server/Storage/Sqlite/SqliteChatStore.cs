@@ -74,6 +74,10 @@ internal sealed partial class SqliteChatStore(SqliteWriter writer, SqliteReaders
             return new ChatOpening(chat, ask.exchanges > 0 ? ReadMessages(session, LastExchanges, ask.id, ask.exchanges) : []);
         }));
 
+    public Task<ChatRecall?> RecallAsync(string id, string callerId, int exchanges) =>
+        readers.ReadAsync((id, callerId, exchanges), static (session, ask) => session.Snapshot(ask, static (session, ask) =>
+            Find(session, ask.id, ask.callerId) is { } chat ? new ChatRecall(chat, ReadExchangeIds(session, ask.id, ask.exchanges)) : null));
+
     public Task<ChatAnswer> UpdateAsync(string id, string callerId, string? name, string? model) =>
         writer.WriteAsync((id, callerId, name, model, now: Now), static (session, work) =>
         {

@@ -35,8 +35,14 @@ internal sealed class ChatMessageStoreTests(DatabaseKind kind) : StoreFixture(ki
         return message;
     }
 
-    private async Task<string[]> ContextAsync(int exchanges) =>
-        (await Chats.OpenAsync(_chat.Id, _ann.Id, exchanges))!.Exchanges.Select(message => message.Prompt).ToArray();
+    private async Task<string[]> ContextAsync(int exchanges)
+    {
+        ChatOpening opening = (await Chats.OpenAsync(_chat.Id, _ann.Id, exchanges))!;
+        ChatRecall recall = (await Chats.RecallAsync(_chat.Id, _ann.Id, exchanges))!;
+        Assert.That(recall.ExchangeIds, Is.EqualTo(opening.Exchanges.Select(message => message.Id)));
+        Assert.That(recall.Chat, Is.EqualTo(opening.Chat));
+        return opening.Exchanges.Select(message => message.Prompt).ToArray();
+    }
 
     [Test]
     public async Task A_message_comes_back_whole_and_marks_its_chat()

@@ -51,6 +51,7 @@ internal sealed class ChatStoreTests(DatabaseKind kind) : StoreFixture(kind)
         }
         Assert.That(await Chats.ReadAsync(_chat.Id, _eve.Id, 100), Is.Null);
         Assert.That(await Chats.OpenAsync(_chat.Id, _eve.Id, 10), Is.Null);
+        Assert.That(await Chats.RecallAsync(_chat.Id, _eve.Id, 10), Is.Null);
         Assert.That(await Chats.ReadAsync("no such", _ann.Id, 100), Is.Null);
         Assert.That((await Chats.InspectAsync(_chat.Id, 100))!.Users, Has.Count.EqualTo(2));
         Assert.That(await Chats.InspectAsync("no such", 100), Is.Null);
@@ -66,6 +67,7 @@ internal sealed class ChatStoreTests(DatabaseKind kind) : StoreFixture(kind)
 
         Assert.That(await Chats.ReadAsync(_chat.Id, _bob.Id, 100), Is.Null);
         Assert.That(await Chats.OpenAsync(_chat.Id, _bob.Id, 10), Is.Null);
+        Assert.That(await Chats.RecallAsync(_chat.Id, _bob.Id, 10), Is.Null);
         Assert.That(await Chats.OfUserAsync(_bob.Id), Is.Empty);
         IReadOnlyList<User> users = (await Chats.ReadAsync(_chat.Id, _ann.Id, 100))!.Users;
         Assert.That(users.Select(user => (user.Username, user.DeletedAt)), Is.EqualTo(new[] { ("ann", (DateTime?)null), ("bob", removed) }));

@@ -77,6 +77,7 @@ internal sealed class PostgresPlanTests
     [TestCase(PostgresChatStore.Append, "chats_pkey")]
     [TestCase(PostgresChatStore.LastMessages, "turbo_messages_chat")]
     [TestCase(PostgresChatStore.LastExchanges, "turbo_messages_context")]
+    [TestCase(PostgresChatStore.LastExchangeIds, "Index Only Scan Backward using turbo_messages_context")]
     [TestCase(PostgresChatStore.DeleteMessage, "messages_pkey")]
     [TestCase(PostgresEventStore.Query, "turbo_events_timestamp")]
     [TestCase(PostgresEventStore.Usage, "turbo_events_timestamp")]
@@ -98,7 +99,7 @@ internal sealed class PostgresPlanTests
             """))!;
         Assert.That(plan, Does.Contain(index).And.Not.Contain("Seq Scan").And.Not.Contain("deleted_at on"));
         // A chat may have 10,000 messages: the last of them are taken from the end of an index, not sorted out.
-        if (sql is PostgresChatStore.LastMessages or PostgresChatStore.LastExchanges)
+        if (sql is PostgresChatStore.LastMessages or PostgresChatStore.LastExchanges or PostgresChatStore.LastExchangeIds)
             Assert.That(plan, Does.Not.Contain("Sort"));
     }
 

@@ -57,6 +57,7 @@ internal sealed class SqlitePlanTests
     [TestCase(SqliteChatStore.DeleteUsers, "turbo_chat_users_chat (chat_id=?)")]
     [TestCase(SqliteChatStore.LastMessages, "turbo_messages_chat (chat_id=?)")]
     [TestCase(SqliteChatStore.LastExchanges, "turbo_messages_context (chat_id=?)")]
+    [TestCase(SqliteChatStore.LastExchangeIds, "turbo_messages_context (chat_id=?)")]
     [TestCase(SqliteChatStore.DeleteMessage, "sqlite_autoindex_messages_1")]
     [TestCase(SqliteEventStore.Query, "turbo_events_timestamp (timestamp>? AND timestamp<?)")]
     [TestCase(SqliteEventStore.Usage, "turbo_events_timestamp (timestamp>?)")]
@@ -70,7 +71,7 @@ internal sealed class SqlitePlanTests
             plan.Add(explained.Text(3));
         Assert.That(string.Join('\n', plan), Does.Contain(index).And.Not.Contain("SCAN").And.Not.Contain("deleted_at"));
         // A chat may have 10,000 messages: the last of them are taken from the end of an index, not sorted out.
-        if (sql is SqliteChatStore.LastMessages or SqliteChatStore.LastExchanges)
+        if (sql is SqliteChatStore.LastMessages or SqliteChatStore.LastExchanges or SqliteChatStore.LastExchangeIds)
             Assert.That(string.Join('\n', plan), Does.Not.Contain("TEMP B-TREE"));
     }
 }
