@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using Turbo.Server.Auth;
 using Turbo.Server.Storage;
@@ -27,6 +28,12 @@ internal sealed record AdminSession(Db Db, AppOptions Options, TimeProvider Time
         !Flags.TryGetValue("--since", out string? age) ? null
         : OptionParser.TryDuration(age, out TimeSpan span) ? Time.GetUtcNow().UtcDateTime - span
         : throw AdminException.Misused($"--since takes a duration such as 1h or 30d, not '{OptionMask.Printable(age)}'");
+
+    /// <summary>The number that a `--limit N` flag gives, or <paramref name="absent"/> without one.</summary>
+    public int Limit(int absent) =>
+        !Flags.TryGetValue("--limit", out string? text) ? absent
+        : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int limit) && limit > 0 ? limit
+        : throw AdminException.Misused($"--limit takes a number from 1 to {int.MaxValue}");
 }
 
 /// <summary>A command: its words, its flags, what its columns are, and what it does.</summary>
@@ -45,6 +52,7 @@ internal static class AdminCommand
     [
         .. UserCommands.Entries,
         .. SessionCommands.Entries,
+        .. ChatCommands.Entries,
         .. EventCommands.Entries,
     ];
 

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Turbo.Server.Model;
 using Turbo.Server.Storage;
 
@@ -19,15 +18,11 @@ internal static class EventCommands
 
     private static async Task ListAsync(AdminSession session)
     {
-        long left = Page;
-        if (session.Flags.TryGetValue("--limit", out string? text) && (!long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out left) || left == 0))
-        {
-            throw AdminException.Misused("--limit takes a number from 1 on");
-        }
+        int left = session.Limit(Page);
         EventQuery query = new() { UserId = session.Flags.GetValueOrDefault("--user"), Since = session.Since };
         while (left > 0)
         {
-            query = query with { Limit = (int)Math.Min(left, Page) };
+            query = query with { Limit = Math.Min(left, Page) };
             IReadOnlyList<EventRecord> page = await session.Db.Events.QueryAsync(query);
             foreach (EventRecord row in page)
             {

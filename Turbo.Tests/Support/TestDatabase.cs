@@ -19,6 +19,14 @@ internal abstract class TestDatabase : IAsyncDisposable
 
     public abstract DbAddress Address { get; }
 
+    /// <summary>The address as DB_ADDRESS has it, for another process.</summary>
+    public string Url => Address switch
+    {
+        SqliteAddress sqlite => "sqlite:" + sqlite.Path,
+        PostgresAddress postgres => UrlOf(postgres),
+        _ => throw new InvalidOperationException(),
+    };
+
     public static async Task<TestDatabase> CreateAsync(DatabaseKind kind, bool golden = false) => kind switch
     {
         DatabaseKind.Sqlite => new SqliteTestDatabase(golden),
@@ -42,6 +50,18 @@ internal abstract class TestDatabase : IAsyncDisposable
 
     /// <summary>SQL that answers <see cref="RowsAsync"/>.</summary>
     protected abstract Task<string> RowsSqlAsync(string table);
+
+    public static string UrlOf(PostgresAddress address)
+    {
+        string password = address.Password is { } given ? ":" + Uri.EscapeDataString(given) : "";
+        string tls = address.Tls switch
+        {
+            PostgresTls.VerifyCa => "verify-ca",
+            PostgresTls.VerifyFull => "verify-full",
+            PostgresTls other => other.ToString().ToLowerInvariant(),
+        };
+        return $"postgres://{Uri.EscapeDataString(address.User)}{password}@{address.Host}:{address.Port}/{Uri.EscapeDataString(address.Database)}?sslmode={tls}";
+    }
 }
 
 internal sealed class SqliteTestDatabase : TestDatabase
