@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Net;
 
 namespace Turbo.Net.Http1;
 
@@ -17,15 +18,31 @@ internal static class HostSyntax
         if (host[0] == '[')
         {
             end = host.IndexOf((byte)']') + 1;
-            if (end < 4 || host[1..(end - 1)].ContainsAnyExcept(s_literal)) return false;
+            if (end < 4 || !IsLiteral(host[1..(end - 1)])) return false;
         }
         else
         {
             end = host.IndexOfAnyExcept(s_registeredName);
-            if (end < 0) return true;
             if (end == 0) return false;
+            if (end < 0) end = host.Length;
+            if (!IsEncoded(host[..end])) return false;
         }
         if (end == host.Length) return true;
         return host[end] == ':' && !host[(end + 1)..].ContainsAnyExceptInRange((byte)'0', (byte)'9');
+    }
+
+    // IPv6address (RFC 3986 §3.2.2), which has no zone.
+    private static bool IsLiteral(ReadOnlySpan<byte> address) =>
+        !address.ContainsAnyExcept(s_literal) && address.Contains((byte)':') && IPAddress.IsValidUtf8(address);
+
+    // pct-encoded = "%" HEXDIG HEXDIG
+    private static bool IsEncoded(ReadOnlySpan<byte> name)
+    {
+        while (name.IndexOf((byte)'%') is var at && at >= 0)
+        {
+            if (name.Length - at < 3 || !char.IsAsciiHexDigit((char)name[at + 1]) || !char.IsAsciiHexDigit((char)name[at + 2])) return false;
+            name = name[(at + 3)..];
+        }
+        return true;
     }
 }

@@ -51,7 +51,8 @@ internal static class Http1Parser
         if (input.Length > maxBytes) input = input[..maxBytes];
         if (!head.StartLineParsed)
         {
-            ParseStatus line = ReadStatusLine(input, head, maxBytes);
+            ParseStatus line = ReadStatusLine(input, head);
+            if (line == ParseStatus.NeedMore && input.Length == maxBytes) return Refuse(head, RejectReason.HeadTooLarge);
             if (line != ParseStatus.Complete) return line;
             head.StartLineParsed = true;
         }
@@ -223,10 +224,10 @@ internal static class Http1Parser
 
     // status-line = HTTP-version SP status-code SP [ reason-phrase ] (RFC 9112 §4). The second SP is left out by
     // enough servers to be tolerated; nothing about the framing depends on it.
-    private static ParseStatus ReadStatusLine(ReadOnlySpan<byte> input, ResponseHead head, int maxBytes)
+    private static ParseStatus ReadStatusLine(ReadOnlySpan<byte> input, ResponseHead head)
     {
         int stop = input.IndexOfAny(s_valueStop);
-        if (stop < 0) return input.Length >= maxBytes ? Refuse(head, RejectReason.HeadTooLarge) : ParseStatus.NeedMore;
+        if (stop < 0) return ParseStatus.NeedMore;
         if (input[stop] != '\r') return Refuse(head, input[stop] == '\n' ? RejectReason.InvalidLineEnd : RejectReason.InvalidStatusLine);
         if (stop + 1 == input.Length) return ParseStatus.NeedMore;
         if (input[stop + 1] != '\n') return Refuse(head, RejectReason.InvalidLineEnd);
