@@ -168,23 +168,6 @@ internal sealed class ChatTests(DatabaseKind kind) : ContractFixture(kind)
         Assert.That((await App.GetAsync($"/chat/read?id={id}", Owner.Token)).Status, Is.EqualTo(200));
     }
 
-    // Owner, member, removed member, stranger, nobody.
-    [TestCase("/chat/create", "", 200, 200, 200, 200, 401)]
-    [TestCase("/chat/read", "id={C}", 200, 200, 404, 404, 401)]
-    [TestCase("/chat/update", "id={C}&name=x", 200, 403, 404, 404, 401)]
-    [TestCase("/chat/delete", "id={C}", 200, 403, 404, 404, 401)]
-    [TestCase("/chat/index", "", 200, 200, 200, 200, 401)]
-    [TestCase("/chat/user/add", "chat_id={C}&user_id={S}", 200, 403, 404, 404, 401)]
-    [TestCase("/chat/user/remove", "chat_id={C}&user_id={M}", 200, 403, 404, 404, 401)]
-    public async Task Who_may_do_what(string target, string form, params int[] statuses)
-    {
-        foreach ((string role, int status) in Roles.Zip(statuses))
-        {
-            string filled = form.Replace("{C}", await ChatAsync()).Replace("{S}", Stranger.Id).Replace("{M}", Member.Id);
-            IsDenied(await App.FormAsync(target, filled, Person(role).Token), status, "chat");
-        }
-    }
-
     [TestCase("/chat/create", "POST")]
     [TestCase("/chat/read", "GET, HEAD, POST")]
     [TestCase("/chat/update", "POST")]

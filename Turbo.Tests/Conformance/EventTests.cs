@@ -332,7 +332,7 @@ internal sealed class EventTests(DatabaseKind kind) : EachKindFixture(kind)
                 await app.PostAsync($"/user/logout?token={escaped}x");
             }
             Assert.That((await app.EventsAsync()).Count, Is.GreaterThan(40));
-            foreach (string table in TestDatabase.Tables) stored.Append(await app.Database.RowsAsync(table));
+            stored.Append(await app.Database.RowsAsync(TestDatabase.Tables));
             // What was overwritten or deleted may be in the file still.
             if (app.App.Options.Database is SqliteAddress { Path: var path })
             {

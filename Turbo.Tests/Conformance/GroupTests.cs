@@ -191,26 +191,6 @@ internal sealed class GroupTests(DatabaseKind kind) : ContractFixture(kind)
         Assert.That(await MembersAsync(id), Is.EqualTo("owner"));
     }
 
-    // Owner, member, removed member, stranger, nobody.
-    [TestCase("/group/create", "name=x", 200, 200, 200, 200, 401)]
-    [TestCase("/group/read", "id={G}", 200, 200, 404, 404, 401)]
-    [TestCase("/group/update", "id={G}&name=x", 200, 403, 404, 404, 401)]
-    [TestCase("/group/delete", "id={G}", 200, 403, 404, 404, 401)]
-    [TestCase("/group/index", "", 200, 200, 200, 200, 401)]
-    [TestCase("/group/members", "id={G}", 200, 200, 404, 404, 401)]
-    [TestCase("/group/members/add", "id={G}&user_ids={S}", 200, 403, 404, 404, 401)]
-    [TestCase("/group/members/remove", "id={G}&user_ids={M}", 200, 200, 404, 404, 401)]
-    [TestCase("/group/members/remove", "id={G}&user_ids={R}", 200, 403, 404, 404, 401)]
-    public async Task Who_may_do_what(string target, string form, params int[] statuses)
-    {
-        foreach ((string role, int status) in Roles.Zip(statuses))
-        {
-            string id = await TeamAsync();
-            string filled = form.Replace("{G}", id).Replace("{S}", Stranger.Id).Replace("{M}", Member.Id).Replace("{R}", Removed.Id);
-            IsDenied(await App.FormAsync(target, filled, Person(role).Token), status, "group");
-        }
-    }
-
     [TestCase("/group/create", "POST")]
     [TestCase("/group/read", "GET, HEAD, POST")]
     [TestCase("/group/update", "POST")]

@@ -12,22 +12,48 @@ namespace Turbo.Tests.Conformance;
 /// <summary>Contract section 7: whose a chat's stream is, and what ends it.</summary>
 internal sealed class StreamAccessTests(DatabaseKind kind) : StreamFixture(kind)
 {
-    // Owner, member, removed member, stranger, nobody.
     [Test]
-    public async Task Who_may_subscribe([Values] StreamKind stream)
+    public async Task A_stream_needs_a_chat()
     {
         await StartAsync();
-        string chat = await ChatAsync();
-        foreach ((string role, int status) in Roles.Zip([200, 200, 404, 404, 401]))
-        {
-            if (status == 200) await (await OpenAsync(stream, chat, Person(role))).DisposeAsync();
-            else if (stream == StreamKind.Sse) IsDenied(await App.GetAsync($"/chat/stream?id={chat}", Person(role).Token), status, "chat");
-            else Assert.That(await RefusedAsync($"/chat/stream?id={chat}", Person(role).Token), Is.EqualTo(status));
-        }
         (await App.GetAsync("/chat/stream", Owner.Token)).IsError(400, "invalid_request_error", "missing_parameter", "id");
+        IsDenied(await App.GetAsync($"/chat/stream?id={await ChatAsync()}", Stranger.Token), 404, "chat");
         IsDenied(await App.GetAsync("/chat/stream?id=none", Owner.Token), 404, "chat");
         Assert.That((await App.SendAsync(HttpMethod.Put, "/chat/stream", null, Owner.Token)).Field("Allow"), Is.EqualTo("GET, HEAD, POST"));
         await Until.TrueAsync(() => App.App.Streams.Count == 0);
+    }
+
+    [Test]
+    public async Task The_first_credential_counts([Values] StreamKind stream)
+    {
+        await StartAsync();
+        string chat = await ChatAsync(), basic = Convert.ToBase64String(System.Text.Encoding.ASCII.GetBytes($"any:{Owner.Token}"));
+        // Bearer, then the parameter, then the cookie, then Basic: one that is bad is not made up for by one that is good.
+        Assert.That(await WithAsync("bad", Owner.Token, Owner.Token, null), Is.EqualTo(401));
+        Assert.That(await WithAsync(Owner.Token, "bad", "bad", null), Is.EqualTo(200));
+        Assert.That(await WithAsync(null, "bad", Owner.Token, basic), Is.EqualTo(401));
+        Assert.That(await WithAsync(null, Owner.Token, "bad", null), Is.EqualTo(200));
+        Assert.That(await WithAsync(null, null, "bad", basic), Is.EqualTo(401));
+        Assert.That(await WithAsync(null, null, null, basic), Is.EqualTo(200));
+
+        async Task<int> WithAsync(string? bearer, string? parameter, string? cookie, string? basic)
+        {
+            string target = $"/chat/stream?id={chat}" + (parameter is null ? "" : $"&token={Uri.EscapeDataString(parameter)}");
+            if (stream == StreamKind.WebSocket)
+            {
+                int status = await RefusedAsync(target, bearer, options =>
+                {
+                    if (cookie is not null) options.SetRequestHeader("Cookie", $"sess={cookie}");
+                    if (basic is not null && bearer is null) options.SetRequestHeader("Authorization", $"Basic {basic}");
+                });
+                return status == 101 ? 200 : status;
+            }
+            // HEAD: an answer that ends.
+            List<(string, string)> fields = [];
+            if (cookie is not null) fields.Add(("Cookie", $"sess={cookie}"));
+            if (basic is not null) fields.Add(("Authorization", $"Basic {basic}"));
+            return (await App.SendAsync(HttpMethod.Head, target, null, bearer, [.. fields])).Status;
+        }
     }
 
     [Test]

@@ -43,12 +43,17 @@ internal abstract class TestDatabase : IAsyncDisposable
     /// <summary>A count that the SQL answers.</summary>
     public async Task<long> CountAsync(string sql) => (long)(await RunAsync(sql))!;
 
-    /// <summary>A table's rows as JSON objects, one a line, in the order of their text.</summary>
-    public async Task<string> RowsAsync(string table) => (string?)await RunAsync(await RowsSqlAsync(table)) ?? "";
+    /// <summary>The tables' rows as JSON objects, one a line, in the order of their text, with an empty line after each table.</summary>
+    public async Task<string> RowsAsync(params string[] tables)
+    {
+        List<string> rows = [];
+        foreach (string table in tables) rows.Add($"coalesce(({await RowsSqlAsync(table)}), '')");
+        return (string)(await RunAsync($"SELECT {string.Join(" || '\n\n' || ", rows)}"))!;
+    }
 
     public abstract ValueTask DisposeAsync();
 
-    /// <summary>SQL that answers <see cref="RowsAsync"/>.</summary>
+    /// <summary>SQL for the lines of one table, in one value.</summary>
     protected abstract Task<string> RowsSqlAsync(string table);
 
     public static string UrlOf(PostgresAddress address)
