@@ -1,5 +1,6 @@
 using System.Collections.Frozen;
 using System.Collections.Immutable;
+using Turbo.Server.Api;
 using Turbo.Server.Logging;
 using static Turbo.Server.OptionParser;
 
@@ -60,6 +61,8 @@ internal sealed partial record AppOptions
             Count(4, 16), (o, v) => o with { BcryptCost = v }),
         Row("LOGIN_ATTEMPTS", "10", "failed logins a minute, for a username or a client address, after which the answer is 429",
             Count(1, 1_000_000), (o, v) => o with { LoginAttempts = v }),
+        Row("USERS_PER_CALL", "1000", "users that one call may name, as `members` or `user_ids`; more is 400",
+            Count(1, Parameters.MaxElements), (o, v) => o with { UsersPerCall = v }),
         Row("CHAT_MESSAGES", "10000", "messages that `/chat/read` answers with at most, the newest ones",
             Count(1, 1_000_000), (o, v) => o with { ChatMessages = v }),
         Row("CHAT_CONTEXT", "10", "earlier exchanges sent upstream with a chat's prompt, at most",

@@ -68,6 +68,9 @@ internal sealed partial record AppOptions
     /// <summary>Failed ones, per username and per client address, in a minute.</summary>
     public int LoginAttempts { get; init; }
 
+    /// <summary>In <c>members</c> or <c>user_ids</c>, repeats included.</summary>
+    public int UsersPerCall { get; init; }
+
     /// <summary>The newest ones count.</summary>
     public int ChatMessages { get; init; }
 

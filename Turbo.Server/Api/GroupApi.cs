@@ -11,16 +11,13 @@ internal sealed class GroupApi(TurboApp app)
     private const int MaxName = 30;
     private const int MaxDescription = 256;
 
-    // Users named in one call.
-    private const int MaxUsers = 1000;
-
     public async ValueTask CreateAsync(RequestContext context)
     {
         if (!await context.ReadParametersAsync()) return;
         Parameters parameters = context.Parameters;
         string name = parameters.RequiredText("name"u8, MaxName);
         string description = parameters.Text("description"u8, MaxDescription) ?? "";
-        List<string> members = parameters.List("members"u8, MaxUsers) ?? [];
+        List<string> members = parameters.List("members"u8, app.Options.UsersPerCall) ?? [];
         if (context.RefusesParameters()) return;
 
         GroupCreation creation = await app.Db.Groups.CreateAsync(name, description, context.RequiredSession.UserId, members);
@@ -109,12 +106,12 @@ internal sealed class GroupApi(TurboApp app)
         return context.RefusesParameters() ? null : id;
     }
 
-    private static async ValueTask<(string Group, List<string> Users)?> MembersOfCallAsync(RequestContext context)
+    private async ValueTask<(string Group, List<string> Users)?> MembersOfCallAsync(RequestContext context)
     {
         if (!await context.ReadParametersAsync()) return null;
         Parameters parameters = context.Parameters;
         string id = GroupId(parameters);
-        List<string> users = parameters.List("user_ids"u8, MaxUsers) ?? [];
+        List<string> users = parameters.List("user_ids"u8, app.Options.UsersPerCall) ?? [];
         if (parameters.Text("user_id"u8, RecordAccess.MaxId) is { Length: > 0 } user) users.Add(user);
         if (users.Count == 0) parameters.Miss("user_ids"u8);
         return context.RefusesParameters() ? null : (id, users);

@@ -19,8 +19,11 @@ internal sealed class Parameters
     // A buffer up to this size stays for the next request.
     private const int KeptBytes = 4096;
 
-    // Of a longer array nothing is kept: no route takes one, and a field that none asks for may hold anything.
-    private const int MaxElements = 1024;
+    /// <summary>Of a longer array nothing is kept: no route takes one, and a field that none asks for may hold anything.</summary>
+    public const int MaxElements = 1024;
+
+    // PostgreSQL's text cannot hold one, so no text of ours has it, whatever the database.
+    private const string NulReason = "has a NUL character";
 
     private byte[] _bytes = [];
     private int _used;
@@ -118,8 +121,9 @@ internal sealed class Parameters
         Slot slot = _slots[at];
         ReadOnlySpan<byte> value = Value(slot);
         if (slot.Kind is not (Kind.Text or Kind.String)) Refuse(name, "is not a string");
-        // JSON was checked as a whole. No text of ours has a NUL, and PostgreSQL cannot hold one.
-        else if ((slot.Kind == Kind.Text && !Utf8.IsValid(value)) || value.Contains((byte)0)) Refuse(name, "is not text in UTF-8");
+        // JSON was checked as a whole.
+        else if (slot.Kind == Kind.Text && !Utf8.IsValid(value)) Refuse(name, "is not text in UTF-8");
+        else if (value.Contains((byte)0)) Refuse(name, NulReason);
         else
         {
             isPresent = true;
@@ -288,7 +292,7 @@ internal sealed class Parameters
     private void AddTo(List<string> list, ReadOnlySpan<byte> name, ReadOnlySpan<byte> element)
     {
         element = element.Trim(" \t\r\n"u8);
-        if (element.Contains((byte)0)) Refuse(name, "is not text in UTF-8");
+        if (element.Contains((byte)0)) Refuse(name, NulReason);
         else if (!element.IsEmpty) list.Add(Encoding.UTF8.GetString(element));
     }
 

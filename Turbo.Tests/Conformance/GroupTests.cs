@@ -80,6 +80,25 @@ internal sealed class GroupTests(DatabaseKind kind) : ContractFixture(kind)
     public async Task A_bad_field_is_named(string target, string json, string code, string param) =>
         (await App.JsonAsync(target, json, Owner.Token)).IsError(400, "invalid_request_error", code, param);
 
+    [TestCase("/group/create", "members")]
+    [TestCase("/group/members/add", "user_ids")]
+    [TestCase("/group/members/remove", "user_ids")]
+    public async Task A_call_names_so_many_users_and_no_more(string target, string field)
+    {
+        string team = await TeamAsync(), most = string.Join(',', Enumerable.Repeat(Member.Id, 1000));
+        await DoneAsync(Owner, target, $"name=new&id={team}&{field}={most}");
+        Refused(await App.FormAsync(target, $"name=new&id={team}&{field}={most},{Member.Id}", Owner.Token), 1000);
+        string[] many = [.. Enumerable.Repeat("x", 5000)];
+        Refused(await App.JsonAsync(target, JsonSerializer.Serialize(new Dictionary<string, object> { ["name"] = "new", ["id"] = team, [field] = many }), Owner.Token), 1024);
+        Assert.That(Texts((await ReadAsync(Owner, "/group/index")).GetProperty("groups"), "name"), Is.EqualTo(target == "/group/create" ? "Personal team new" : "Personal team"));
+
+        void Refused(Reply reply, int limit)
+        {
+            reply.IsError(400, "invalid_request_error", "invalid_parameter", field);
+            Assert.That(reply.Json.GetProperty("error").GetProperty("message").GetString(), Is.EqualTo($"{field} has more than {limit} elements"));
+        }
+    }
+
     [Test]
     public async Task Lengths_are_counted_in_characters()
     {

@@ -343,6 +343,7 @@ internal sealed class AppOptionsTests
     [TestCase("MAX_CONNECTIONS", "0", "a whole number from 1 to 1000000")]
     [TestCase("MAX_CONNECTIONS", "1e3", "a whole number from 1 to 1000000")]
     [TestCase("BCRYPT_COST", "3", "a whole number from 4 to 16")]
+    [TestCase("USERS_PER_CALL", "1025", "a whole number from 1 to 1024")]
     [TestCase("MODEL_ALIASES", "gpt-3", "NAME=MODEL pairs separated by commas, each name once")]
     [TestCase("MODEL_ALIASES", "a=b,a=c", "NAME=MODEL pairs separated by commas, each name once")]
     [TestCase("MODEL_ALIASES", "=b", "NAME=MODEL pairs separated by commas, each name once")]
