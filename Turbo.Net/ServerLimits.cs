@@ -49,6 +49,24 @@ public sealed record ServerLimits
     public TimeSpan WriteTimeout { get; init; } = TimeSpan.FromSeconds(60);
 
     /// <summary>
+    /// Bytes a second that a client must send of a request's head or body, counted over the time that the server waits for
+    /// it, beyond <see cref="RateGrace"/>. Default 240; 0 is no minimum. Slower is answered 408.
+    /// </summary>
+    public int MinRequestBytesPerSecond { get; init; } = 240;
+
+    /// <summary>
+    /// Bytes a second that a client must take while a write waits for it, beyond <see cref="RateGrace"/>. Default 240;
+    /// 0 is no minimum. Slower, the connection is aborted. Not on a transport that cannot tell.
+    /// </summary>
+    public int MinResponseBytesPerSecond { get; init; } = 240;
+
+    /// <summary>
+    /// How long a client may keep the server waiting, in a head, in a body and in a write, before its bytes are held
+    /// against the time. Default 60 s.
+    /// </summary>
+    public TimeSpan RateGrace { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>
     /// After the last response of a connection that closes early: how long the client's remaining bytes are read
     /// and dropped, so that a reset does not overtake the response (RFC 9112 §9.6). Default 2 s.
     /// </summary>

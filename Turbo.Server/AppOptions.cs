@@ -93,6 +93,9 @@ internal sealed partial record AppOptions
     public int UpstreamMaxConnections { get; init; }
     public TimeSpan UpstreamIdleTimeout { get; init; }
     public TimeSpan UpstreamDnsRefresh { get; init; }
+    public int UpstreamMaxHeaderBytes { get; init; }
+    public int UpstreamMaxHeaderFields { get; init; }
+    public int UpstreamMaxInformational { get; init; }
 
     /// <summary>Null: off.</summary>
     public TimeSpan? SseKeepAlive { get; init; }

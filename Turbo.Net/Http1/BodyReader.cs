@@ -70,13 +70,24 @@ public sealed class BodyReader
     internal bool IsContinuePending => _continuePending;
 
     /// <summary>The next piece of content. Waits at most <see cref="ServerLimits.BodyTimeout"/> for the client.</summary>
-    public ValueTask<BodyRead> ReadAsync()
+    public ValueTask<BodyRead> ReadAsync() => TryRead(out BodyRead read) ? new ValueTask<BodyRead>(read) : FillAsync(_exchange.Connection);
+
+    /// <summary>The next piece, where it has arrived; false when the client has to send first.</summary>
+    public bool TryRead(out BodyRead read)
     {
-        if (Reject != RejectReason.None) return new ValueTask<BodyRead>(new BodyRead(default, true, Reject));
-        if (_isDone) return new ValueTask<BodyRead>(new BodyRead(default, true, RejectReason.None));
-        if (_kind == BodyKind.Length && BytesRead == 0 && _left > MaxBytes) return new ValueTask<BodyRead>(Refuse(RejectReason.BodyTooLarge));
+        if (Reject != RejectReason.None || _isDone)
+        {
+            read = new BodyRead(default, true, Reject);
+            return true;
+        }
+        if (_kind == BodyKind.Length && BytesRead == 0 && _left > MaxBytes)
+        {
+            read = Refuse(RejectReason.BodyTooLarge);
+            return true;
+        }
+        read = default;
         Http1Connection connection = _exchange.Connection;
-        return connection.HasInput && TryTake(connection, out BodyRead read) ? new ValueTask<BodyRead>(read) : FillAsync(connection);
+        return connection.HasInput && TryTake(connection, out read);
     }
 
     /// <summary>

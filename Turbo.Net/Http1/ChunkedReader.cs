@@ -243,18 +243,32 @@ internal sealed class TrailerSection
             input = input.Slice(2);
             return ParseStatus.Complete;
         }
-        int length = (int)Math.Min(input.Length, limits.MaxTrailerBytes);
+        // The empty line that ends the section is there in any case.
+        int limit = Math.Max(limits.MaxTrailerBytes, 2);
+        int length = (int)Math.Min(input.Length, limit);
         if (_bytes.Length < length) _bytes = new byte[Math.Max(length, 256)];
         input.Slice(0, length).CopyTo(_bytes);
         Fields.SetBytes(_bytes);
         ParseStatus status = Http1Parser.ReadFields(_bytes.AsSpan(0, length), ref _parsedTo, Fields, limits.MaxHeaderFields, out RejectReason reject);
         if (status == ParseStatus.Rejected) Reject = reject == RejectReason.TooManyFields ? RejectReason.TrailersTooLarge : reject;
-        if (status == ParseStatus.NeedMore && length == limits.MaxTrailerBytes)
-        {
-            Reject = RejectReason.TrailersTooLarge;
-            return ParseStatus.Rejected;
-        }
+        if (status == ParseStatus.NeedMore && length == limit) status = Refuse(RejectReason.TrailersTooLarge);
+        if (status == ParseStatus.Complete && HasForbidden()) status = Refuse(RejectReason.ForbiddenTrailer);
         if (status == ParseStatus.Complete) input = input.Slice(_parsedTo);
         return status;
+    }
+
+    private bool HasForbidden()
+    {
+        for (int i = 0; i < Fields.Count; i++)
+        {
+            if (KnownFields.IsForbiddenInTrailers(Fields[i].Known)) return true;
+        }
+        return false;
+    }
+
+    private ParseStatus Refuse(RejectReason reason)
+    {
+        Reject = reason;
+        return ParseStatus.Rejected;
     }
 }

@@ -126,8 +126,12 @@ public sealed class HeaderFields
         }
     }
 
+    /// <summary>Members of the Connection field's lists so far, empty ones included.</summary>
+    internal int ConnectionOptions { get; set; }
+
     internal void Clear()
     {
+        ConnectionOptions = 0;
         _count = 0;
         _present = 0;
     }

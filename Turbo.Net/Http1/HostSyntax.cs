@@ -3,7 +3,7 @@ using System.Net;
 
 namespace Turbo.Net.Http1;
 
-/// <summary>uri-host [ ":" port ] (RFC 9110 §7.2, RFC 3986 §3.2.2), without userinfo and never empty.</summary>
+/// <summary>uri-host [ ":" port ] (RFC 9110 §7.2, RFC 3986 §3.2.2), without userinfo, never empty, its port at most 65535.</summary>
 internal static class HostSyntax
 {
     private static readonly SearchValues<byte> s_registeredName =
@@ -27,8 +27,18 @@ internal static class HostSyntax
             if (end < 0) end = host.Length;
             if (!IsEncoded(host[..end])) return false;
         }
-        if (end == host.Length) return true;
-        return host[end] == ':' && !host[(end + 1)..].ContainsAnyExceptInRange((byte)'0', (byte)'9');
+        return end == host.Length || (host[end] == ':' && IsPort(host[(end + 1)..]));
+    }
+
+    // port = *DIGIT
+    private static bool IsPort(ReadOnlySpan<byte> port)
+    {
+        int number = 0;
+        foreach (byte b in port)
+        {
+            if (!char.IsAsciiDigit((char)b) || (number = number * 10 + (b - '0')) > ushort.MaxValue) return false;
+        }
+        return true;
     }
 
     // IPv6address (RFC 3986 §3.2.2), which has no zone.

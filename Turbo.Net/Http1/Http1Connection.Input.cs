@@ -12,6 +12,7 @@ namespace Turbo.Net.Http1;
 internal sealed partial class Http1Connection
 {
     private const long Never = long.MaxValue;
+    private const long Unknown = long.MinValue;
 
     // Bytes of further requests that are held while a handler runs; beyond, the client waits, and is not watched.
     private const int MaxAheadBytes = 64 * 1024;
@@ -24,7 +25,10 @@ internal sealed partial class Http1Connection
     // Milliseconds of the server's clock; compared by its tick.
     private long _readDeadline = Never;
     private long _writeDeadline = Never;
-    private long _takenBefore;
+    private long _writeStart;
+    private long _takenAtStart, _takenBefore;
+    private long _headStart;
+    private long _bodyWaited, _bodyReceived;
 
     private ValueTask _watch;
     private volatile bool _endsWatch;
@@ -59,7 +63,8 @@ internal sealed partial class Http1Connection
         {
             long had = _isHeld ? Rest.Length : 0;
             ReleaseInput(examinedAll: true);
-            SetReadDeadline(server.Limits.BodyTimeout);
+            long start = server.Clock.Now;
+            Volatile.Write(ref _readDeadline, start + Math.Min(Milliseconds(server.Limits.BodyTimeout), AllowedWait(_bodyReceived) - _bodyWaited));
             ReadResult result;
             try
             {
@@ -73,6 +78,8 @@ internal sealed partial class Http1Connection
             Hold(result);
             bool isDue = result.IsCanceled && IsReadDue;
             ClearReadDeadline();
+            _bodyWaited += server.Clock.Now - start;
+            _bodyReceived += result.Buffer.Length - had;
             if (_cancelsBody) return RejectReason.TruncatedBody;
             if (isDue) return RejectReason.RequestTimeout;
             if (result.Buffer.Length > had) return RejectReason.None;
@@ -108,12 +115,25 @@ internal sealed partial class Http1Connection
     private void TickWrite(long now, long due)
     {
         long before = _takenBefore;
-        if (before >= 0 && now < due) return;
-        _takenBefore = transport.BytesTaken;
-        if (before < 0 || now < due) return;
+        long waited = now - _writeStart;
+        bool isRated = server.Limits.MinResponseBytesPerSecond > 0 && waited > Milliseconds(server.Limits.RateGrace);
+        if (before != Unknown && now < due && !isRated) return;
+        long taken = transport.BytesTaken;
+        if (before == Unknown)
+        {
+            _takenBefore = _takenAtStart = taken;
+            return;
+        }
+        if (isRated && taken >= 0 && waited > AllowedWait(taken - _takenAtStart, server.Limits.MinResponseBytesPerSecond))
+        {
+            transport.Abort(EndReason.WriteTimeout);
+            return;
+        }
+        if (now < due) return;
+        _takenBefore = taken;
         // A client that took something since has as long again. A flush that ends meanwhile has set Never, which stands.
-        if (_takenBefore == before) transport.Abort(EndReason.WriteTimeout);
-        else Interlocked.CompareExchange(ref _writeDeadline, now + (long)server.Limits.WriteTimeout.TotalMilliseconds, due);
+        if (taken == before) transport.Abort(EndReason.WriteTimeout);
+        else Interlocked.CompareExchange(ref _writeDeadline, now + Milliseconds(server.Limits.WriteTimeout), due);
     }
 
     /// <summary>Ends the connection if it is idle; a busy one sees that the server drains when its response ends.</summary>
@@ -125,8 +145,9 @@ internal sealed partial class Http1Connection
 
     public void BeginWrite()
     {
-        _takenBefore = -1;
-        Volatile.Write(ref _writeDeadline, server.Clock.Now + (long)server.Limits.WriteTimeout.TotalMilliseconds);
+        _takenBefore = Unknown;
+        _writeStart = server.Clock.Now;
+        Volatile.Write(ref _writeDeadline, _writeStart + Milliseconds(server.Limits.WriteTimeout));
     }
 
     public void EndWrite() => Volatile.Write(ref _writeDeadline, Never);
@@ -179,7 +200,24 @@ internal sealed partial class Http1Connection
         IsWatching = false;
     }
 
-    private void SetReadDeadline(TimeSpan timeout) => Volatile.Write(ref _readDeadline, server.Clock.Now + (long)timeout.TotalMilliseconds);
+    private void SetReadDeadline(TimeSpan timeout) => Volatile.Write(ref _readDeadline, server.Clock.Now + Milliseconds(timeout));
+
+    private void BeginHead()
+    {
+        _headStart = server.Clock.Now;
+        ExpectHead(received: 0);
+    }
+
+    private void ExpectHead(long received) =>
+        Volatile.Write(ref _readDeadline, _headStart + Math.Min(Milliseconds(server.Limits.HeaderTimeout), AllowedWait(received)));
+
+    // How long a client may have kept the server waiting for that many bytes.
+    private long AllowedWait(long received) => AllowedWait(received, server.Limits.MinRequestBytesPerSecond);
+
+    private long AllowedWait(long bytes, int perSecond) =>
+        perSecond == 0 ? Never / 2 : Milliseconds(server.Limits.RateGrace) + (long)(bytes * 1000.0 / perSecond);
+
+    private static long Milliseconds(TimeSpan time) => (long)time.TotalMilliseconds;
 
     private void ClearReadDeadline() => Volatile.Write(ref _readDeadline, Never);
 }

@@ -76,7 +76,7 @@ internal sealed partial class Http1Connection(ServerContext server, Connection t
             {
                 // A request that came together with the timeout or the drain is served.
                 _isIdle = false;
-                SetReadDeadline(server.Limits.HeaderTimeout);
+                BeginHead();
             }
             else if (result.IsCanceled)
             {
@@ -96,6 +96,7 @@ internal sealed partial class Http1Connection(ServerContext server, Connection t
             if (!await ServeBatchAsync().ConfigureAwait(false)) return;
 
             if (!HasInput) continue;
+            if (!_isIdle) ExpectHead(Rest.Length);
             if (result.IsCompleted)
             {
                 transport.SetEndReason(EndReason.PeerClosed);
@@ -152,7 +153,7 @@ internal sealed partial class Http1Connection(ServerContext server, Connection t
                 exchange.Reset();
                 if (exchange.Response.Unflushed > BatchBytes) isAlive = await exchange.Response.FlushAsync().ConfigureAwait(false);
                 if (!HasInput || Rest.IsEmpty) BeginIdle();
-                else SetReadDeadline(server.Limits.HeaderTimeout);
+                else BeginHead();
             }
         }
         if (exchange.Response.Unflushed > 0 && !await exchange.Response.FlushAsync().ConfigureAwait(false))
@@ -238,6 +239,7 @@ internal sealed partial class Http1Connection(ServerContext server, Connection t
             expectsContinue = head.Version == 11;
         }
         _cancelsBody = false;
+        _bodyWaited = _bodyReceived = 0;
         exchange.Body.Begin(kind, length, expectsContinue, server.Limits.MaxBodyBytes);
 
         _requests++;

@@ -109,7 +109,10 @@ internal static class Http1Parser
             int end = stop;
             while (valueStart < end && IsWhiteSpace(rest[valueStart])) valueStart++;
             while (end > valueStart && IsWhiteSpace(rest[end - 1])) end--;
-            fields.Add(at, nameLength, at + valueStart, end - valueStart, at + stop + 2, KnownFields.Classify(rest[..nameLength]));
+            KnownField known = KnownFields.Classify(rest[..nameLength]);
+            // Its options name fields that end at this hop, so each is compared with each: they are bounded as fields are.
+            if (known == KnownField.Connection && (fields.ConnectionOptions += 1 + rest[valueStart..end].Count((byte)',')) > maxFields) return Refuse(out reject, RejectReason.TooManyFields);
+            fields.Add(at, nameLength, at + valueStart, end - valueStart, at + stop + 2, known);
             at += stop + 2;
         }
     }

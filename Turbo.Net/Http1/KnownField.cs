@@ -101,6 +101,15 @@ internal static class KnownFields
         return name.Length > 21 && Ascii.EqualsIgnoreCase(name[..21], "access-control-allow-"u8) ? KnownField.AccessControlAllow : KnownField.Other;
     }
 
+    /// <summary>
+    /// Fields that must not stand in a trailer section (RFC 9110 §6.5.1), since a recipient that merges it into the header
+    /// section would frame, route, admit or read a message anew that others have judged.
+    /// </summary>
+    public static bool IsForbiddenInTrailers(KnownField known) => known
+        is KnownField.Host or KnownField.ContentLength or KnownField.TransferEncoding or KnownField.Trailer or KnownField.TE
+        or KnownField.Connection or KnownField.KeepAlive or KnownField.ProxyConnection or KnownField.Upgrade or KnownField.Expect
+        or KnownField.Authorization or KnownField.Cookie or KnownField.ContentType or KnownField.ContentEncoding;
+
     private static KnownField Is(ReadOnlySpan<byte> name, ReadOnlySpan<byte> lower, KnownField known) =>
         Ascii.EqualsIgnoreCase(name, lower) ? known : KnownField.Other;
 }

@@ -34,6 +34,12 @@ internal static class MessageFraming
         RejectReason reject = OfFields(head, out kind, out length);
         if (reject != RejectReason.None) return reject;
         bool isFramed = kind != BodyKind.None;
+        // These have no content; a sender that announces some may send it (RFC 9110 §8.6, RFC 9112 §6.1).
+        if (head.StatusCode is < 200 or 204)
+        {
+            if (kind == BodyKind.Chunked) return RejectReason.InvalidTransferEncoding;
+            if (length > 0) return RejectReason.InvalidContentLength;
+        }
         if (answersHead || head.StatusCode is < 200 or 204 or 304)
         {
             kind = BodyKind.None;

@@ -37,6 +37,8 @@ public enum RejectReason : byte
     ChunkExtensionsTooLarge,
     /// <summary>The trailer section is over <see cref="ServerLimits.MaxTrailerBytes"/> or has too many fields.</summary>
     TrailersTooLarge,
+    /// <summary>A trailer section has a field of framing, routing, authentication or content handling (RFC 9110 §6.5.1).</summary>
+    ForbiddenTrailer,
     /// <summary>The content is over the limit of its route.</summary>
     BodyTooLarge,
     /// <summary>The message ended before its framing said so.</summary>
@@ -87,6 +89,7 @@ public static class RejectReasons
         RejectReason.InvalidChunk => "malformed chunked body",
         RejectReason.ChunkExtensionsTooLarge => "chunk extensions too large",
         RejectReason.TrailersTooLarge => "trailer section too large",
+        RejectReason.ForbiddenTrailer => "field not allowed in a trailer section",
         RejectReason.BodyTooLarge => "request body too large",
         RejectReason.TruncatedBody => "request body ended early",
         RejectReason.UnknownExpectation => "expectation not supported",

@@ -79,7 +79,7 @@ public sealed partial class ResponseWriter
         Status = status;
         _state = State.Head;
         IsHeadOnly = _exchange.Method == HttpMethod.Head;
-        Raw("HTTP/1.1 "u8, statusAndReason, "\r\n"u8);
+        Raw("HTTP/1.1 "u8, statusAndReason, StatusLines.EndOf(statusAndReason));
     }
 
     /// <summary>Writes one field line. Names and values are the caller's: they may hold no CR or LF.</summary>

@@ -29,6 +29,9 @@ internal static class StatusLines
     public static ReadOnlySpan<byte> Get(int status) =>
         (uint)status < (uint)s_lines.Length && s_lines[status] is { } line ? line : Make(status);
 
+    /// <summary>What follows another server's status code and reason-phrase: some leave out the SP between the two.</summary>
+    public static ReadOnlySpan<byte> EndOf(ReadOnlySpan<byte> statusAndReason) => statusAndReason.Length == 3 ? " \r\n"u8 : "\r\n"u8;
+
     private static byte[] Make(int status)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(status, 100);

@@ -39,9 +39,10 @@ public abstract class Connection : IDuplexPipe
     public virtual bool HasPeerReset => false;
 
     /// <summary>
-    /// Grows when the peer takes bytes, by how many does not matter: tells a slow peer from one that takes nothing.
+    /// Grows with the bytes that the peer takes: tells a slow peer from one that takes nothing. Negative where the
+    /// transport cannot tell.
     /// </summary>
-    public virtual long BytesTaken => 0;
+    public virtual long BytesTaken => -1;
 
     /// <summary>Ends the connection at once with a reset, so that an unfinished message cannot look complete.
     /// Thread-safe; the owner finds out by its reads and flushes, and still closes it.</summary>

@@ -1,7 +1,6 @@
 using System.IO.Pipelines;
 using System.Net;
 using System.Net.Sockets;
-using System.Runtime.InteropServices;
 using Pipelines.Sockets.Unofficial;
 using Turbo.Net.Buffers;
 
@@ -17,11 +16,6 @@ internal sealed class SocketTransport : Connection
     // How much may wait between the socket and the handler before the socket is no longer read (or the handler waits).
     private const int PauseBytes = 64 * 1024;
     private const int ResumeBytes = 32 * 1024;
-
-    // struct tcp_info of Linux: tcpi_bytes_acked.
-    private const int TcpLevel = 6;
-    private const int TcpInfo = 11;
-    private const int BytesAckedAt = 120;
 
     private readonly SocketConnection _pipes;
     private readonly SocketOutput _output;
@@ -73,18 +67,9 @@ internal sealed class SocketTransport : Connection
     {
         get
         {
-            // A send counts when all of it left; the peer's acknowledgements, where the kernel tells them, count within it.
-            long taken = _pipes.BytesSent;
-            if (!OperatingSystem.IsLinux()) return taken;
-            try
-            {
-                Span<byte> info = stackalloc byte[BytesAckedAt + sizeof(long)];
-                return _pipes.Socket.GetRawSocketOption(TcpLevel, TcpInfo, info) < info.Length ? taken : taken + MemoryMarshal.Read<long>(info[BytesAckedAt..]);
-            }
-            catch (Exception e) when (e is SocketException or ObjectDisposedException)
-            {
-                return taken;
-            }
+            // The peer's acknowledgements, where the kernel tells them; else what left, a send once all of it did.
+            long acknowledged = TcpProgress.BytesAcknowledged(_pipes.Socket);
+            return acknowledged >= 0 ? acknowledged : _pipes.BytesSent;
         }
     }
 

@@ -22,6 +22,7 @@ internal sealed partial class RelayExchange
     private byte[] _sent = new byte[2048];
     private int _sentLength;
     private int _written;
+    private int _unflushed;
     private bool _isTooLarge;
     private bool _wantsUpgrade;
     private volatile bool _isRequestSent;
@@ -30,11 +31,11 @@ internal sealed partial class RelayExchange
     private bool _hasPump;
     private bool _watchesClient;
 
-
     private void ResetRequest()
     {
         _sentLength = 0;
         _written = 0;
+        _unflushed = 0;
         _isTooLarge = false;
         _isRequestSent = false;
         _bodyReject = RejectReason.None;
@@ -128,15 +129,13 @@ internal sealed partial class RelayExchange
         body.LeaveContinueToOrigin();
         while (!body.IsEmpty)
         {
-            ValueTask<BodyRead> read = body.ReadAsync();
-            if (!read.IsCompleted)
+            if (!body.TryRead(out BodyRead piece))
             {
                 await FlushRequestAsync(upstream).ConfigureAwait(false);
                 _hasPump = true;
-                _pump = PumpAsync(read, upstream);
+                _pump = PumpAsync(upstream);
                 return true;
             }
-            BodyRead piece = await read.ConfigureAwait(false);
             if (piece.IsRejected)
             {
                 _bodyReject = piece.Reject;
@@ -144,11 +143,8 @@ internal sealed partial class RelayExchange
             }
             AddContent(upstream, piece);
             if (piece.IsEnd) break;
-            if (_isTooLarge || _sentLength - _written >= FlushBytes)
-            {
-                // Upstream may answer and close before it has all: its answer tells.
-                if (!await FlushRequestAsync(upstream).ConfigureAwait(false) && _isTooLarge) return true;
-            }
+            // Upstream may answer and close before it has all: its answer tells.
+            if (_unflushed >= FlushBytes && !await FlushRequestAsync(upstream).ConfigureAwait(false) && _isTooLarge) return true;
         }
         _isRequestSent = true;
         await FlushRequestAsync(upstream).ConfigureAwait(false);
@@ -157,11 +153,18 @@ internal sealed partial class RelayExchange
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    private async ValueTask PumpAsync(ValueTask<BodyRead> read, UpstreamConnection upstream)
+    private async ValueTask PumpAsync(UpstreamConnection upstream)
     {
+        BodyReader body = _exchange.Body;
         while (true)
         {
-            BodyRead piece = await read.ConfigureAwait(false);
+            BodyRead piece = await body.ReadAsync().ConfigureAwait(false);
+            // What came together leaves together: a client's many small chunks are not as many sends.
+            while (!piece.IsEnd && _unflushed < FlushBytes)
+            {
+                AddContent(upstream, piece);
+                if (!body.TryRead(out piece)) break;
+            }
             if (piece.IsRejected)
             {
                 _bodyReject = piece.Reject;
@@ -178,7 +181,6 @@ internal sealed partial class RelayExchange
                 WatchClient();
                 return;
             }
-            read = _exchange.Body.ReadAsync();
         }
     }
 
@@ -220,12 +222,14 @@ internal sealed partial class RelayExchange
             upstream.Output.Write(_sent.AsSpan(_written, _sentLength - _written));
             _written = _sentLength;
         }
+        _unflushed = 0;
         return upstream.FlushAsync(_options.IdleTimeout);
     }
 
     private void AddContent(UpstreamConnection upstream, in BodyRead piece)
     {
         bool isChunked = _exchange.Body.IsChunked;
+        _unflushed += (int)piece.Data.Length;
         if (!piece.Data.IsEmpty)
         {
             // A chunk is its size line, the data and a CRLF: at most 20 bytes more.

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using System.Security.Authentication;
+using System.Text;
 using Turbo.Net.Http1;
 using Turbo.Net.Transport;
 
@@ -21,6 +22,7 @@ internal sealed partial class RelayExchange(UpstreamPool pool)
     private int _phase;
     private readonly Lock _probeLock = new();
     private int _halfClosedTicks;
+    private int _informational;
     private volatile bool _isHalfClosed;
     private volatile bool _isClientGone;
     private bool _isComplete;
@@ -31,7 +33,7 @@ internal sealed partial class RelayExchange(UpstreamPool pool)
         _exchange = exchange;
         _rules = rules;
         _observer = observer;
-        _wantsUpgrade = exchange.Fields.Has(KnownField.Upgrade) && exchange.Fields.HasToken(KnownField.Connection, "upgrade"u8);
+        _wantsUpgrade = exchange.Version == 11 && IsWebSocket(exchange.Fields);
     }
 
     public void Reset()
@@ -42,6 +44,7 @@ internal sealed partial class RelayExchange(UpstreamPool pool)
         _upstream = null;
         _phase = Waiting;
         _halfClosedTicks = 0;
+        _informational = 0;
         _isHalfClosed = false;
         _isClientGone = false;
         _isComplete = false;
@@ -167,7 +170,10 @@ internal sealed partial class RelayExchange(UpstreamPool pool)
                     break;
                 }
                 if (head.StatusCode >= 200) return RelayResult.Complete;
-                if (head.StatusCode == 101) return _wantsUpgrade ? RelayResult.Complete : RelayResult.MalformedResponse;
+                if (MessageFraming.OfResponse(head, answersHead: false, out _, out _) != RejectReason.None) return RelayResult.MalformedResponse;
+                // To what was not asked for, or to something else, nobody switches: h2c would be a tunnel past every check.
+                if (head.StatusCode == 101) return _wantsUpgrade && IsWebSocket(head.Fields) ? RelayResult.Complete : RelayResult.MalformedResponse;
+                if (++_informational > _options.MaxInformational) return RelayResult.MalformedResponse;
                 if (!await InformAsync(head).ConfigureAwait(false))
                 {
                     _isClientGone = true;
@@ -182,10 +188,40 @@ internal sealed partial class RelayExchange(UpstreamPool pool)
     private async ValueTask<bool> InformAsync(ResponseHead head)
     {
         while (Interlocked.CompareExchange(ref _phase, Probing, Waiting) == Probing) await Task.Yield();
-        bool isThere = await _exchange.Response.InformationalAsync(head.Bytes).ConfigureAwait(false);
+        bool isThere = await PassInformational(head).ConfigureAwait(false);
         Volatile.Write(ref _phase, Waiting);
         return isThere;
     }
+
+    // As sent, less the version, which is this hop's, and the fields that end at it.
+    private ValueTask<bool> PassInformational(ResponseHead head)
+    {
+        byte[] rented = ArrayPool<byte>.Shared.Rent(head.Length + 16);
+        int length = 0;
+        Append("HTTP/1.1 "u8);
+        Append(head.StatusAndReason);
+        Append(StatusLines.EndOf(head.StatusAndReason));
+        for (int i = 0; i < head.Fields.Count; i++)
+        {
+            HeaderField field = head.Fields[i];
+            if (!HopByHop.Ends(field, head.Fields)) Append(field.Line);
+        }
+        Append("\r\n"u8);
+        ValueTask<bool> passing = _exchange.Response.InformationalAsync(rented.AsSpan(0, length));
+        ArrayPool<byte>.Shared.Return(rented);
+        return passing;
+
+        void Append(ReadOnlySpan<byte> bytes)
+        {
+            bytes.CopyTo(rented.AsSpan(length));
+            length += bytes.Length;
+        }
+    }
+
+    /// <summary>Whether the fields switch to the one protocol that is tunnelled, and to nothing else.</summary>
+    private static bool IsWebSocket(HeaderFields fields) =>
+        fields.TryGet(KnownField.Upgrade, out ReadOnlySpan<byte> protocol) && fields.CountOf(KnownField.Upgrade) == 1
+        && Ascii.EqualsIgnoreCase(protocol, "websocket"u8) && fields.HasToken(KnownField.Connection, "upgrade"u8);
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<RelayResult> RespondAsync(UpstreamConnection upstream)

@@ -78,6 +78,7 @@ public sealed class UpstreamClient(UpstreamPool pool)
         upstream.Output.Write(request.Span);
         // An origin that answers before it has read all is heard out: its answer tells.
         await upstream.FlushAsync(pool.Options.IdleTimeout).ConfigureAwait(false);
+        int informational = 0;
         while (true)
         {
             UpstreamRead read = await upstream.ReadAsync(upstream.Rest.IsEmpty ? pool.Options.FirstByteTimeout : pool.Options.IdleTimeout).ConfigureAwait(false);
@@ -93,7 +94,8 @@ public sealed class UpstreamClient(UpstreamPool pool)
                     break;
                 }
                 if (upstream.Head.StatusCode >= 200) return RelayResult.Complete;
-                if (upstream.Head.StatusCode == 101) return RelayResult.MalformedResponse;
+                if (upstream.Head.StatusCode == 101 || ++informational > pool.Options.MaxInformational) return RelayResult.MalformedResponse;
+                if (MessageFraming.OfResponse(upstream.Head, answersHead: false, out _, out _) != RejectReason.None) return RelayResult.MalformedResponse;
                 upstream.Head.Reset();
                 if (upstream.Rest.IsEmpty) break;
             }

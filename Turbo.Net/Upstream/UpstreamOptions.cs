@@ -39,6 +39,9 @@ public sealed record UpstreamOptions
     /// <summary>Field lines of a response head. Default 256; more is 502.</summary>
     public int MaxHeaderFields { get; init; } = 256;
 
+    /// <summary>Informational responses (RFC 9110 §15.2) to one request. Default 100; more is 502.</summary>
+    public int MaxInformational { get; init; } = 100;
+
     /// <summary>The clock of all deadlines.</summary>
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 

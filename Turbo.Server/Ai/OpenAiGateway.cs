@@ -31,6 +31,9 @@ internal sealed class OpenAiGateway : IAsyncDisposable
             PooledIdleTimeout = options.UpstreamIdleTimeout,
             DnsRefresh = options.UpstreamDnsRefresh,
             MaxConnections = options.UpstreamMaxConnections,
+            MaxHeaderBytes = options.UpstreamMaxHeaderBytes,
+            MaxHeaderFields = options.UpstreamMaxHeaderFields,
+            MaxInformational = options.UpstreamMaxInformational,
             TimeProvider = time,
         });
         _relay = new Relay(_pool);

@@ -66,7 +66,7 @@ internal sealed class ConnectionEndTests : MemoryFixture
     [Test]
     public void A_stalled_body_is_408_and_a_slow_one_is_not()
     {
-        MemoryClient client = Connect();
+        MemoryClient client = Connect(limits: s_limits with { MinRequestBytesPerSecond = 0 });
         client.Send("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n");
         for (int i = 0; i < 5; i++)
         {

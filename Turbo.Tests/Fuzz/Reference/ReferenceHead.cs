@@ -25,6 +25,13 @@ internal sealed partial class ReferenceHead
     // RFC 9110 §5.6.2: tchar
     private const string Token = @"[!#$%&'*+\-.^_`|~0-9A-Za-z]+";
 
+    // RFC 9110 §6.5.1: framing, routing, authentication, content handling, and what ends at this hop
+    private static readonly string[] s_notInTrailers =
+    [
+        "Host", "Content-Length", "Transfer-Encoding", "Trailer", "TE", "Connection", "Keep-Alive", "Proxy-Connection", "Upgrade", "Expect",
+        "Authorization", "Cookie", "Content-Type", "Content-Encoding",
+    ];
+
     public Verdict Verdict { get; private set; } = Verdict.More;
 
     public string Method { get; private set; } = "";
@@ -70,6 +77,7 @@ internal sealed partial class ReferenceHead
     {
         ReferenceHead head = new();
         head.Read(text, maxBytes, maxFields, startLine: null, int.MaxValue);
+        if (head.Verdict == Verdict.Accepted && head.Fields.Any(static f => s_notInTrailers.Contains(f.Name, StringComparer.OrdinalIgnoreCase))) head.Verdict = Verdict.Refused;
         return head;
     }
 
@@ -107,7 +115,7 @@ internal sealed partial class ReferenceHead
                 Verdict = Verdict.Accepted;
                 return;
             }
-            else isTaken = Fields.Count < maxFields && ReadField(line);
+            else isTaken = Fields.Count < maxFields && ReadField(line) && Values("connection").SelectMany(static v => v.Split(',')).Count() <= maxFields;
             needsStart = false;
             if (isTaken) continue;
             Verdict = Verdict.Refused;
@@ -167,7 +175,8 @@ internal sealed partial class ReferenceHead
     public static bool IsHost(string text)
     {
         if (Host().Match(text) is not { Success: true } match) return false;
-        string literal = match.Groups[1].Value;
+        string literal = match.Groups[1].Value, port = match.Groups[2].Value.TrimStart('0');
+        if (port.Length > 5 || (port.Length > 0 && int.Parse(port, CultureInfo.InvariantCulture) > 65535)) return false;
         return literal.Length == 0 || (IPAddress.TryParse(literal, out IPAddress? address) && address.AddressFamily == AddressFamily.InterNetworkV6);
     }
 
@@ -194,6 +203,8 @@ internal sealed partial class ReferenceHead
             if (lengths.Count != 1 || !Digits().IsMatch(lengths[0])) return false;
             declared = "length " + long.Parse(lengths[0], CultureInfo.InvariantCulture);
         }
+        // RFC 9110 §8.6, RFC 9112 §6.1: what has no content announces none
+        if (!isRequest && Status is (< 200 or 204) && declared is not ("close" or "length 0")) return false;
         bool hasNone = !isRequest && (answersHead || Status is < 200 or 204 or 304);
         framing = hasNone ? "none" : declared;
         return true;
@@ -218,7 +229,7 @@ internal sealed partial class ReferenceHead
     [GeneratedRegex($@"\A({Token}):([\t\x20-\x7e\x80-\xff]*)\z")]
     private static partial Regex FieldLine();
 
-    [GeneratedRegex(@"\A(?:\[([0-9A-Fa-f:.]+)\]|(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})+)(?::[0-9]*)?\z")]
+    [GeneratedRegex(@"\A(?:\[([0-9A-Fa-f:.]+)\]|(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})+)(?::([0-9]*))?\z")]
     private static partial Regex Host();
 
     [GeneratedRegex(@"\A[0-9]{1,18}\z")]

@@ -168,7 +168,7 @@ public sealed class RelayStreamTests
         await using RelayFixture relay = new(peer =>
         {
             peer.ReadHead();
-            peer.Send("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n");
+            peer.Send("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n");
             if (clientBreaks)
             {
                 peer.WaitForEnd();
@@ -178,7 +178,7 @@ public sealed class RelayStreamTests
             peer.Reset();
         });
         RawClient client = relay.Connect();
-        client.Send("GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n");
+        client.Send("GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
         client.ReadHead();
         if (clientBreaks)
         {
