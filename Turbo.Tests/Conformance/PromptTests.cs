@@ -375,28 +375,6 @@ internal sealed class PromptTests(DatabaseKind kind) : PromptFixture(kind)
     }
 
     [Test]
-    public async Task Prompting_goes_on_from_the_go_programs_chat()
-    {
-        StartMock();
-        await StartAppAsync(options => options with { Upstream = UpstreamTarget.At(Mock.EndPoints[0]) }, golden: true);
-        Golden.Person bob = Golden.Read("bob", Kind), carol = Golden.Read("carol", Kind);
-        string chat = Golden.Id("chat", Kind);
-        for (int i = 0; i < 2; i++)
-        {
-            Reply reply = await App.FormAsync("/chat/prompt", $"id={chat}&prompt=go+on", bob.Token);
-            Assert.That(reply.Status, Is.EqualTo(200), reply.Content);
-        }
-        const string earlier = "user: first question\nassistant: Hi there\nuser: second: ünïcödé ☃ \"quotes\"\nassistant: Hi there\nuser: third\nassistant: Hi there\nuser: go on";
-        Assert.That(Turns(Sent[0]), Is.EqualTo(earlier));
-        Assert.That(Text(Sent[0], "model"), Is.EqualTo("gpt-4"));
-        Assert.That(Turns(Sent[1]), Is.EqualTo(earlier + "\nassistant: Reply to 7 messages: go on\nuser: go on"));
-        IsDenied(await App.FormAsync("/chat/prompt", $"id={chat}&prompt=x", carol.Token), 404, "chat");
-        IsDenied(await App.FormAsync("/chat/prompt", $"id={Golden.Id("deleted_chat", Kind)}&prompt=x", Golden.Read("alice", Kind).Token), 404, "chat");
-        JsonElement index = (await App.GetAsync("/chat/index", bob.Token)).Json;
-        Assert.That(index.GetProperty("chats")[0].GetProperty("UpdatedAt").GetDateTimeOffset(), Is.GreaterThan(DateTimeOffset.UtcNow.AddMinutes(-5)));
-    }
-
-    [Test]
     public async Task Streamed_replies_are_bounded_in_number()
     {
         using SemaphoreSlim answer = new(0);
