@@ -55,6 +55,8 @@ internal sealed partial record AppOptions
             DurationOr("keep", "1h", "36500d"), (o, v) => o with { EventRetention = v }),
         Row("EVENT_QUEUE_BYTES", "64M", "memory that event rows may take while they wait for the database",
             Size("64K", "16G"), (o, v) => o with { EventQueueBytes = v }),
+        Row("EVENT_QUEUE_WAIT", "5s", "how long a request waits where these rows have filled it; then it is answered 503 and not done",
+            Duration("1ms", "1h"), (o, v) => o with { EventQueueWait = v }),
         Row("STORAGE_QUEUE", "65536", "database operations that may wait; one more is answered 503",
             Count(16, 10_000_000), (o, v) => o with { StorageQueue = v }),
         Row("BCRYPT_COST", "10", "the work in a password's hash; a hash of a lower cost is rewritten at the next login",

@@ -62,6 +62,7 @@ internal sealed partial record AppOptions
     public TimeSpan? EventRetention { get; init; }
 
     public long EventQueueBytes { get; init; }
+    public TimeSpan EventQueueWait { get; init; }
     public int StorageQueue { get; init; }
     public int BcryptCost { get; init; }
 

@@ -39,7 +39,8 @@ internal sealed class TurboApp : IAsyncDisposable
         Backplane = backplane;
         Events = new EventWriter(
             db.Events.InsertAsync, StorageException.IsRowsFault, EventBus,
-            new EventWriterOptions { BodyBytes = (int)options.EventBodiesBytes, QueueBytes = options.EventQueueBytes }, time, Report);
+            new EventWriterOptions { BodyBytes = (int)options.EventBodiesBytes, QueueBytes = options.EventQueueBytes, RoomTimeout = options.EventQueueWait },
+            time, Report);
         if (options.EventRetention is { } age) _retention = new EventRetention(db.Events.DeleteOlderThanAsync, age, time, Report);
 
         Users = new UserApi(this);

@@ -60,6 +60,12 @@ internal readonly record struct ApiError(int Status, string Message, string? Par
 
     public static ApiError Unavailable => new(503, "the database cannot be reached; try again", Code: "unavailable");
 
+    /// <summary>No event row could be kept of the request: it was not done.</summary>
+    public static ApiError NoRoomForEvents => new(503, "the database does not keep up; nothing was done; try again", Code: "unavailable")
+    {
+        RetryAfter = TimeSpan.FromSeconds(5),
+    };
+
     /// <summary>The origin server failed: 502 or 504.</summary>
     public static ApiError Upstream(int status, string message) => new(status, message, Code: "upstream_error");
 

@@ -64,11 +64,17 @@ internal sealed class Dispatcher(TurboApp app, RouteTable<Route> routes, Request
         return made;
     }
 
-    // The database takes event rows slower than requests come: none is dropped, so requests wait.
+    // The database takes event rows slower than requests come: none is dropped, so requests wait. One that has waited long
+    // enough is not done, and has no row, for which there is no room.
     private async ValueTask AwaitRoomAsync(RequestContext context, RouteMatch<Route> match)
     {
-        await app.Events.WaitForRoomAsync(CancellationToken.None);
-        await Dispatch(context, match);
+        if (await app.Events.WaitForRoomAsync(CancellationToken.None))
+        {
+            await Dispatch(context, match);
+            return;
+        }
+        context.IsTurnedAway = true;
+        context.Fail(ApiError.NoRoomForEvents);
     }
 
     private ValueTask Dispatch(RequestContext context, RouteMatch<Route> match)
@@ -183,9 +189,9 @@ internal sealed class Dispatcher(TurboApp app, RouteTable<Route> routes, Request
         row.Params.AppendUpTo(exchange.Query, MaxTargetBytes);
         if (context.Session is { } session) row.UserId = session.UserId;
         WriteLine(context, status, duration, row.UserId);
-        bool isProbe = context.Route is { IsProbe: true };
+        bool hasNoRow = context.IsTurnedAway || (context.Route is { IsProbe: true } && !app.Events.HasRoom);
         context.End();
-        if (isProbe && !app.Events.HasRoom) app.Events.Discard(row);
+        if (hasNoRow) app.Events.Discard(row);
         else app.Events.Submit(row);
     }
 

@@ -51,6 +51,9 @@ internal sealed class RequestContext(TurboApp app, Exchange exchange)
     /// <summary>Set by a handler that saw the client leave before its response was complete.</summary>
     public bool HasClientLeft { get; set; }
 
+    /// <summary>Set where no room was found for the request's event row: it is answered without having been done.</summary>
+    public bool IsTurnedAway { get; set; }
+
     /// <summary>Takes what the handler is to answer with, before <see cref="Send"/>.</summary>
     public IBufferWriter<byte> Content => _content;
 
@@ -69,6 +72,7 @@ internal sealed class RequestContext(TurboApp app, Exchange exchange)
         Route = null;
         Session = null;
         HasClientLeft = false;
+        IsTurnedAway = false;
         Parameters.Reset();
         if (_content.Capacity > KeptBytes) _content = new ArrayBufferWriter<byte>(1024);
         else _content.ResetWrittenCount();

@@ -11,7 +11,8 @@ internal delegate Task EventSink(IReadOnlyList<EventRow> rows);
 /// <summary>
 /// Event rows from requests to the database and the topic <c>events</c>. A request fills a rented row and hands it in
 /// without waiting; one task in the background cleans, publishes and stores what has gathered. While the database is
-/// slow rows queue up to a bound, and then new requests wait (<see cref="WaitForRoomAsync"/>): none is dropped.
+/// slow rows queue up to a bound, and then new requests wait (<see cref="WaitForRoomAsync"/>), for so long and no longer: a
+/// request that finds no room is not done, so no row of one that was done is dropped.
 /// </summary>
 internal sealed class EventWriter : IAsyncDisposable
 {
@@ -100,9 +101,12 @@ internal sealed class EventWriter : IAsyncDisposable
     /// <summary>Takes back a row that is not to be stored.</summary>
     public void Discard(EventRow row) => _queue.Discard(row);
 
-    /// <summary>Completes at once, unless the queue is full: then when the database has caught up a little.</summary>
-    public ValueTask WaitForRoomAsync(CancellationToken cancellation) =>
-        HasRoom ? default : new ValueTask(WaitUntilRoomAsync(cancellation));
+    /// <summary>
+    /// Completes at once, unless the queue is full: then when the database has caught up a little. False where it has not
+    /// within <see cref="EventWriterOptions.RoomTimeout"/>: then the request is not to be done.
+    /// </summary>
+    public ValueTask<bool> WaitForRoomAsync(CancellationToken cancellation) =>
+        HasRoom ? new ValueTask<bool>(true) : new ValueTask<bool>(WaitUntilRoomAsync(cancellation));
 
     /// <summary>Completes when every row handed in so far is stored (or lost).</summary>
     public Task FlushAsync()
@@ -140,15 +144,16 @@ internal sealed class EventWriter : IAsyncDisposable
             _wake.Release();
     }
 
-    private async Task WaitUntilRoomAsync(CancellationToken cancellation)
+    private async Task<bool> WaitUntilRoomAsync(CancellationToken cancellation)
     {
+        long started = _time.GetTimestamp();
         while (true)
         {
             Task room;
             lock (_gate)
             {
                 if (HasRoom)
-                    return;
+                    return true;
                 if (_room is null)
                 {
                     _room = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -156,7 +161,11 @@ internal sealed class EventWriter : IAsyncDisposable
                 }
                 room = _room.Task;
             }
-            await room.WaitAsync(cancellation);
+            TimeSpan left = _options.RoomTimeout - _time.GetElapsedTime(started);
+            if (left <= TimeSpan.Zero)
+                return false;
+            await room.WaitAsync(left, _time, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            cancellation.ThrowIfCancellationRequested();
         }
     }
 

@@ -9,6 +9,9 @@ internal sealed record EventWriterOptions
     /// <summary>EVENT_QUEUE_BYTES: memory of rows that wait for the database; beyond it new requests wait. Default 64 MiB.</summary>
     public long QueueBytes { get; init; } = 64 << 20;
 
+    /// <summary>EVENT_QUEUE_WAIT: how long a new request waits for room at most; then it is answered 503. Default 5 s.</summary>
+    public TimeSpan RoomTimeout { get; init; } = TimeSpan.FromSeconds(5);
+
     /// <summary>Rows that may wait, whatever their size. Default 262144.</summary>
     public int QueueRows { get; init; } = 262_144;
 

@@ -121,6 +121,48 @@ internal sealed class DispatcherTests
         Assert.That((await app.EventsAsync()).Count(static row => row.Endpoint is "/nowhere" or "/user/session"), Is.EqualTo(requests.Count + 1), "none is lost");
     }
 
+    [TestCase("/user/signup")]
+    [TestCase("/nowhere")]
+    public async Task A_request_that_finds_no_room_in_time_is_refused_before_it_is_done(string target)
+    {
+        ManualTimeProvider time = new();
+        await using TestApp app = await TestApp.StartAsync(static options => options with { EventQueueBytes = 64 * 1024, EventQueueWait = TimeSpan.FromSeconds(30) }, time);
+        using SqliteConnection other = new($"Data Source={((SqliteAddress)app.App.Options.Database).Path};Pooling=False");
+        other.Open();
+        Execute(other, "BEGIN IMMEDIATE");
+        int filling = 0;
+        for (; app.App.Events.HasRoom; filling++) Assert.That((await app.GetAsync("/nowhere?" + new string('x', 4000))).Status, Is.EqualTo(404));
+        int rows = app.App.Events.QueuedRows;
+
+        // The waiting timer is set by the time the request is seen to wait: it is moved past until it fires.
+        Task<Reply> waiting = app.FormAsync(target, "username=alice&password=correct+horse");
+        await Until.TrueAsync(() =>
+        {
+            time.Advance(TimeSpan.FromSeconds(1));
+            return waiting.IsCompleted;
+        });
+        Reply refused = await waiting;
+        refused.IsError(503, "server_error", "unavailable");
+        Assert.That(refused.Field("Retry-After"), Is.EqualTo("5"));
+        Assert.That(app.App.Events.QueuedRows, Is.EqualTo(rows), "no memory goes into who is turned away");
+
+        Execute(other, "ROLLBACK");
+        await Until.TrueAsync(() =>
+        {
+            time.Advance(TimeSpan.FromSeconds(1));
+            return app.App.Events.HasRoom;
+        });
+        Assert.That((await app.FormAsync("/user/signup", "username=alice&password=correct+horse")).Status, Is.EqualTo(200), "not taken: it was not done");
+        Task<List<EventRecord>> events = app.EventsAsync();
+        await Until.TrueAsync(() =>
+        {
+            time.Advance(TimeSpan.FromSeconds(1));
+            return events.IsCompleted;
+        });
+        Assert.That((await events).Select(static row => row.Endpoint), Is.EqualTo(Enumerable.Repeat("/nowhere", filling).Append("/user/signup")));
+        Assert.That(app.App.Events.LostRows, Is.Zero);
+    }
+
     private static TurboServer Start(TestApp app, LogWriter lines)
     {
         RouteTable<Route> routes = new();

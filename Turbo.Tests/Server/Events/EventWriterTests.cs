@@ -156,7 +156,7 @@ internal sealed class EventWriterTests
             Submit(i.ToString());
         }
         Assert.That(_writer.HasRoom, Is.False);
-        Task[] waiting = Enumerable.Range(0, 5).Select(_ => _writer.WaitForRoomAsync(CancellationToken.None).AsTask()).ToArray();
+        Task<bool>[] waiting = Enumerable.Range(0, 5).Select(_ => _writer.WaitForRoomAsync(CancellationToken.None).AsTask()).ToArray();
         Assert.That(waiting.Any(task => task.IsCompleted), Is.False);
         using var gone = new CancellationTokenSource();
         Task left = _writer.WaitForRoomAsync(gone.Token).AsTask();
@@ -166,8 +166,33 @@ internal sealed class EventWriterTests
 
         _sink.Gate.SetResult();
         await Within(Task.WhenAll([_writer.FlushAsync(), .. waiting]));
+        Assert.That(waiting.Select(task => task.Result), Is.All.True);
         Assert.That(_sink.Stored, Has.Count.EqualTo(11));
         Assert.That(_reports.Count(report => report.Contains("requests wait")), Is.EqualTo(1));
+    }
+
+    [Test]
+    public async Task A_request_waits_so_long_and_no_longer()
+    {
+        await _writer.DisposeAsync();
+        _writer = Writer(new EventWriterOptions { QueueRows = 10, RoomTimeout = TimeSpan.FromSeconds(3) });
+        _sink.Gate = new TaskCompletionSource();
+        for (int i = 0; i < 10; i++)
+            Submit(i.ToString());
+        Task<bool> first = _writer.WaitForRoomAsync(CancellationToken.None).AsTask();
+        _time.Advance(TimeSpan.FromSeconds(2));
+        Task<bool> second = _writer.WaitForRoomAsync(CancellationToken.None).AsTask();
+        Assert.That(first.IsCompleted, Is.False);
+        _time.Advance(TimeSpan.FromSeconds(1));
+        await Within(first);
+        Assert.That(first.Result, Is.False);
+        Assert.That(second.IsCompleted, Is.False, "each waits its own time");
+
+        _sink.Gate.SetResult();
+        await Within(_writer.FlushAsync());
+        await Within(second);
+        Assert.That(second.Result, Is.True);
+        Assert.That(_sink.Stored, Has.Count.EqualTo(10), "nothing is dropped for the one that waited in vain");
     }
 
     [Test]
@@ -245,7 +270,7 @@ internal sealed class EventWriterTests
             {
                 for (int i = 0; i < 2500; i++)
                 {
-                    await writer.WaitForRoomAsync(CancellationToken.None);
+                    Assert.That(await writer.WaitForRoomAsync(CancellationToken.None));
                     EventRow row = writer.Rent();
                     row.Timestamp = DateTime.UtcNow;
                     row.Endpoint.Set("/v1/models"u8);
