@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using Turbo.Net.Buffers;
 using Turbo.Net.Http1;
 using Turbo.Net.Transport;
+using Turbo.Net.Transport.Epoll;
 
 namespace Turbo.Net;
 
@@ -28,7 +29,7 @@ public sealed class TurboServer : IAsyncDisposable
 
     private readonly ServerContext _context;
     private readonly ConnectionTable _connections = new();
-    private readonly List<Listener> _listeners = [];
+    private readonly List<IListener> _listeners = [];
     private ITimer? _timer;
     private int _refused;
     private int _isStopping;
@@ -50,7 +51,9 @@ public sealed class TurboServer : IAsyncDisposable
         {
             foreach (IPEndPoint endPoint in _context.Options.EndPoints)
             {
-                Listener listener = new(endPoint, Accept, _context.Log.AcceptFailed, _context.Options.TimeProvider);
+                IListener listener = _context.Options.Transport.IsEpoll()
+                    ? new EpollListener(endPoint, Accept, _context.Log.AcceptFailed, _context.Options.TimeProvider)
+                    : new Listener(endPoint, Accept, _context.Log.AcceptFailed, _context.Options.TimeProvider);
                 listener.Start();
                 _listeners.Add(listener);
                 _context.Log.Listening(listener.EndPoint);
@@ -58,7 +61,7 @@ public sealed class TurboServer : IAsyncDisposable
         }
         catch
         {
-            foreach (Listener listener in _listeners) _ = listener.StopAsync();
+            foreach (IListener listener in _listeners) _ = listener.StopAsync();
             _listeners.Clear();
             throw;
         }
@@ -73,7 +76,7 @@ public sealed class TurboServer : IAsyncDisposable
     {
         if (Interlocked.Exchange(ref _isStopping, 1) != 0) return 0;
         _context.BeginDrain();
-        foreach (Listener listener in _listeners) await listener.StopAsync().ConfigureAwait(false);
+        foreach (IListener listener in _listeners) await listener.StopAsync().ConfigureAwait(false);
         _connections.ForEach(static (connection, _) => connection.BeginDrain(), 0L);
         int aborted = 0;
         try
@@ -115,6 +118,33 @@ public sealed class TurboServer : IAsyncDisposable
             return;
         }
         _ = RunAsync(new Http1Connection(_context, transport));
+    }
+
+    private void Accept(Connection transport)
+    {
+        if (_connections.Count >= _context.Limits.MaxConnections) _ = RefuseAsync(transport);
+        else _ = RunAsync(new Http1Connection(_context, transport));
+    }
+
+    private async Task RefuseAsync(Connection transport)
+    {
+        _context.Log.RequestRejected(transport.RemoteEndPoint, RejectReason.TooManyConnections);
+        bool lingers = Interlocked.Increment(ref _refused) <= MaxRefused;
+        using CancellationTokenSource timeout = new(_context.Limits.LingerTimeout, _context.Options.TimeProvider);
+        await using CancellationTokenRegistration cutting = timeout.Token.UnsafeRegister(static state => ((Connection)state!).Abort(EndReason.Rejected), transport);
+        try
+        {
+            transport.Output.Write(_context.Options.RefusalResponse.Span);
+            await transport.Output.CompleteAsync().ConfigureAwait(false);
+            // The request that the client has sent would turn a close into a reset that overtakes the 503.
+            while (lingers && await transport.Input.ReadAsync().ConfigureAwait(false) is { IsCompleted: false } read) transport.Input.AdvanceTo(read.Buffer.End);
+        }
+        catch (Exception e) when (Http1Connection.IsTransportFault(e))
+        {
+            // It has reset, or does not close: either way this is the end.
+        }
+        Interlocked.Decrement(ref _refused);
+        transport.Close();
     }
 
     private async Task RunAsync(Http1Connection connection)

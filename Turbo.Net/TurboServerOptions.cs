@@ -13,6 +13,9 @@ public sealed record TurboServerOptions
     /// <summary>Every size, count and time that bounds the server.</summary>
     public ServerLimits Limits { get; init; } = new();
 
+    /// <summary>How sockets are read and written. Default: the fastest that runs here.</summary>
+    public TransportKind Transport { get; init; }
+
     /// <summary>Receives the server's events; null is silent.</summary>
     public IServerLog? Log { get; init; }
 

@@ -1,5 +1,6 @@
 using System.Collections.Frozen;
 using System.Collections.Immutable;
+using Turbo.Net;
 using Turbo.Server.Api;
 using Turbo.Server.Logging;
 using static Turbo.Server.OptionParser;
@@ -37,6 +38,8 @@ internal sealed partial record AppOptions
             ReadableFile, (o, v) => o with { TlsCertFile = v }, note: "plain http", notBuilt: v => v.Length > 0),
         Row("TLS_KEY", "", "PEM file of the certificate's private key (not available yet)",
             ReadableFile, (o, v) => o with { TlsKeyFile = v }, note: "plain http", notBuilt: v => v.Length > 0),
+        Row("TRANSPORT", "auto", "how sockets are read and written: `epoll` (event loops, on Linux), `sockets` (the runtime's, anywhere) or `auto` (the faster that runs here)",
+            Word(("auto", TransportKind.Auto), ("epoll", TransportKind.Epoll), ("sockets", TransportKind.Sockets)), (o, v) => o with { Transport = v }),
         Row("CORS_ORIGINS", "*", "origins that browsers may call from, separated by commas; `*` is any, without credentials",
             Origins, (o, v) => o with { CorsOrigins = v }),
         Row("TRUSTED_PROXIES", "", "addresses or networks, separated by commas, whose `X-Forwarded-For` names the client",

@@ -50,6 +50,8 @@ internal sealed partial record AppOptions
     public ImmutableArray<IPNetwork> TrustedProxies { get; init; } = [];
 
     public LogFormat LogFormat { get; init; }
+
+    public TransportKind Transport { get; init; }
     public LogLevel LogLevel { get; init; }
     public bool Metrics { get; init; }
 

@@ -62,6 +62,7 @@ internal sealed class TurboApp : IAsyncDisposable
         TurboServerOptions serverOptions = new()
         {
             EndPoints = endPoints,
+            Transport = options.Transport,
             Limits = options.Limits,
             Log = new ServerLog(Log),
             TimeProvider = time,

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Collections.Concurrent;
+using System.Runtime.InteropServices;
 
 namespace Turbo.Net.Buffers;
 
@@ -29,6 +30,9 @@ internal sealed class PinnedBlockPool : MemoryPool<byte>
 
     public override IMemoryOwner<byte> Rent(int minBufferSize = -1) => Rent(minBufferSize, null);
 
+    /// <summary>Rents a block.</summary>
+    public Block RentBlock() => Rent(-1, null);
+
     /// <summary>Rents a block whose return <paramref name="user"/> has a say in.</summary>
     public Block Rent(int minBufferSize, OutputBlocks? user)
     {
@@ -50,13 +54,39 @@ internal sealed class PinnedBlockPool : MemoryPool<byte>
         else Interlocked.Decrement(ref _freeCount);
     }
 
-    internal sealed class Block(PinnedBlockPool pool) : IMemoryOwner<byte>
+    /// <summary>A block; also a piece of a sequence, for whoever chains blocks.</summary>
+    internal sealed class Block : ReadOnlySequenceSegment<byte>, IMemoryOwner<byte>
     {
+        private readonly PinnedBlockPool _pool;
         private readonly byte[] _bytes = GC.AllocateUninitializedArray<byte>(BlockBytes, pinned: true);
         private OutputBlocks? _user;
         private int _isReturned;
 
-        public Memory<byte> Memory => _bytes;
+        public Block(PinnedBlockPool pool)
+        {
+            _pool = pool;
+            Address = Marshal.UnsafeAddrOfPinnedArrayElement(_bytes, 0);
+            Memory = _bytes;
+        }
+
+        /// <summary>Where its first byte is.</summary>
+        public nint Address { get; }
+
+        /// <summary>All of its bytes.</summary>
+        public byte[] Bytes => _bytes;
+
+        /// <summary>The block that follows in a chain.</summary>
+        public new Block? Next => (Block?)base.Next;
+
+        Memory<byte> IMemoryOwner<byte>.Memory => _bytes;
+
+        /// <summary>Ends this piece of a sequence after <paramref name="length"/> bytes and goes on with another block.</summary>
+        public void Link(Block next, int length)
+        {
+            Memory = _bytes.AsMemory(0, length);
+            next.RunningIndex = RunningIndex + length;
+            base.Next = next;
+        }
 
         public void Rented(OutputBlocks? user)
         {
@@ -67,7 +97,14 @@ internal sealed class PinnedBlockPool : MemoryPool<byte>
         // A second Dispose would hand one block to two owners.
         public void Dispose()
         {
-            if (Interlocked.Exchange(ref _isReturned, 1) == 0) pool.Return(this, _user is null || _user.IsReusable(this));
+            if (Interlocked.Exchange(ref _isReturned, 1) != 0) return;
+            if (base.Next is not null)
+            {
+                base.Next = null;
+                Memory = _bytes;
+            }
+            RunningIndex = 0;
+            _pool.Return(this, _user is null || _user.IsReusable(this));
         }
     }
 }

@@ -7,7 +7,7 @@ namespace Turbo.Net.Transport;
 /// Accepts connections on one endpoint. Outlives descriptor exhaustion and connections that died in the backlog:
 /// only <see cref="StopAsync"/> ends it.
 /// </summary>
-internal sealed class Listener(IPEndPoint endPoint, Action<Socket> accepted, Action<Exception> failed, TimeProvider time)
+internal sealed class Listener(IPEndPoint endPoint, Action<Socket> accepted, Action<Exception> failed, TimeProvider time) : IListener
 {
     private const int Backlog = 4096;
 
@@ -18,16 +18,25 @@ internal sealed class Listener(IPEndPoint endPoint, Action<Socket> accepted, Act
     private Socket? _socket;
     private Task _loop = Task.CompletedTask;
 
-    /// <summary>The bound address, its port resolved.</summary>
     public IPEndPoint EndPoint { get; private set; } = endPoint;
 
     public void Start()
     {
-        Socket socket = new(EndPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        Socket socket = Bind(EndPoint);
+        EndPoint = (IPEndPoint)socket.LocalEndPoint!;
+        _socket = socket;
+        _loop = Task.Run(() => AcceptAsync(socket));
+    }
+
+    /// <summary>A socket that listens.</summary>
+    /// <exception cref="SocketException">It cannot be bound.</exception>
+    public static Socket Bind(IPEndPoint endPoint)
+    {
+        Socket socket = new(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         try
         {
-            if (EndPoint.Address.Equals(IPAddress.IPv6Any)) socket.DualMode = true;
-            socket.Bind(EndPoint);
+            if (endPoint.Address.Equals(IPAddress.IPv6Any)) socket.DualMode = true;
+            socket.Bind(endPoint);
             socket.Listen(Backlog);
         }
         catch
@@ -35,12 +44,9 @@ internal sealed class Listener(IPEndPoint endPoint, Action<Socket> accepted, Act
             socket.Dispose();
             throw;
         }
-        EndPoint = (IPEndPoint)socket.LocalEndPoint!;
-        _socket = socket;
-        _loop = Task.Run(() => AcceptAsync(socket));
+        return socket;
     }
 
-    /// <summary>Stops listening; connections in the backlog are refused.</summary>
     public async Task StopAsync()
     {
         await _stop.CancelAsync().ConfigureAwait(false);

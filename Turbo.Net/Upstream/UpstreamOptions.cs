@@ -42,6 +42,9 @@ public sealed record UpstreamOptions
     /// <summary>Informational responses (RFC 9110 §15.2) to one request. Default 100; more is 502.</summary>
     public int MaxInformational { get; init; } = 100;
 
+    /// <summary>How sockets are read and written. Default: the fastest that runs here.</summary>
+    public TransportKind Transport { get; init; }
+
     /// <summary>The clock of all deadlines.</summary>
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 

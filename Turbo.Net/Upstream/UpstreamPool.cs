@@ -6,6 +6,7 @@ using System.Net.Sockets;
 using System.Security.Authentication;
 using Turbo.Net.Buffers;
 using Turbo.Net.Transport;
+using Turbo.Net.Transport.Epoll;
 
 namespace Turbo.Net.Upstream;
 
@@ -25,6 +26,7 @@ public sealed class UpstreamPool : IAsyncDisposable
     private readonly UpstreamResolver _resolver;
     private readonly ITimer _timer;
     private readonly long _start;
+    private readonly bool _usesEpoll;
     private int _openCount;
     private long _retries;
     private long _now;
@@ -34,6 +36,7 @@ public sealed class UpstreamPool : IAsyncDisposable
     public UpstreamPool(UpstreamOptions options)
     {
         Options = options;
+        _usesEpoll = !options.IsTls && options.Transport.IsEpoll();
         _resolver = new UpstreamResolver(options);
         _start = options.TimeProvider.GetTimestamp();
         _timer = options.TimeProvider.CreateTimer(static state => ((UpstreamPool)state!).Tick(), this, s_tick, s_tick);
@@ -160,6 +163,18 @@ public sealed class UpstreamPool : IAsyncDisposable
             SocketException? last = null;
             foreach (IPAddress address in addresses)
             {
+                if (_usesEpoll)
+                {
+                    try
+                    {
+                        return await EpollTransport.ConnectAsync(new IPEndPoint(address, Options.Port), timeout.Token).ConfigureAwait(false);
+                    }
+                    catch (SocketException e)
+                    {
+                        last = e;
+                        continue;
+                    }
+                }
                 Socket socket = new(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
                 try
                 {

@@ -25,6 +25,7 @@ internal sealed class OpenAiGateway : IAsyncDisposable
             Host = target.Host,
             Port = target.Port,
             IsTls = target.IsTls,
+            Transport = options.Transport,
             ConnectTimeout = options.ConnectTimeout,
             FirstByteTimeout = options.FirstByteTimeout,
             IdleTimeout = options.IdleTimeout,

@@ -4,7 +4,8 @@ using System.Text.Json;
 using Turbo.Net;
 using Turbo.Net.WebSocket;
 
-// A server on Turbo.Net alone: GET /plaintext, GET /json, POST /echo, a WebSocket echo at /ws. Listens at ADDRESS (default 127.0.0.1:8081).
+// A server on Turbo.Net alone: GET /plaintext, GET /json, POST /echo, a WebSocket echo at /ws. Listens at
+// ADDRESS (default 127.0.0.1:8081) by TRANSPORT (auto, epoll or sockets).
 
 SocketTuning.UseInlineCompletions();
 Router routes = new();
@@ -38,7 +39,12 @@ if (!IPEndPoint.TryParse(address.StartsWith(':') ? "[::]" + address : address, o
     return 2;
 }
 
-await using TurboServer server = new(new TurboServerOptions { EndPoints = [endPoint] }, routes.HandleAsync);
+if (!Enum.TryParse(Environment.GetEnvironmentVariable("TRANSPORT") ?? "auto", ignoreCase: true, out TransportKind transport))
+{
+    Console.Error.WriteLine("TRANSPORT: expected auto, epoll or sockets");
+    return 2;
+}
+await using TurboServer server = new(new TurboServerOptions { EndPoints = [endPoint], Transport = transport }, routes.HandleAsync);
 server.Start();
 Console.WriteLine($"listening on {server.EndPoints[0]}");
 
