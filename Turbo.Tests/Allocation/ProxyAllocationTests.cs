@@ -18,6 +18,9 @@ internal sealed class ProxyAllocationTests
     // Fewer than the spare rows of a warm application, which come back when their batch is stored.
     private const int Requests = 400;
 
+    // On a busy machine it takes a while until the methods are compiled as they will be for good.
+    private const int MaxRounds = 50;
+
 #if DEBUG
     // State machines are objects there, one a call.
     private const int MaxBytes = 8192;
@@ -42,12 +45,12 @@ internal sealed class ProxyAllocationTests
         (string token, _) = await app.SignUpAsync("alice");
         byte[] request = Encoding.ASCII.GetBytes(
             $"{line} HTTP/1.1\r\nHost: turbo.test\r\nAuthorization: Bearer {token}\r\nUser-Agent: OpenAI/JS 6.0\r\nAccept: application/json\r\nContent-Type: application/json\r\nContent-Length: {body.Length}\r\n\r\n{body}");
-        double[] perRequest = await Task.Factory.StartNew(() => Measure(app, request), TaskCreationOptions.LongRunning);
-        // The best of a few: what else the process does meanwhile is not the request's.
-        Assert.That(perRequest.Min(), Is.LessThan(MaxBytes), string.Join(", ", perRequest.Select(static bytes => bytes.ToString("F0", CultureInfo.InvariantCulture))));
+        IReadOnlyList<double> perRequest = await Task.Factory.StartNew(() => Measure(app, request), TaskCreationOptions.LongRunning);
+        // The last is the best: what else the process does meanwhile is not the request's.
+        Assert.That(perRequest[^1], Is.LessThan(MaxBytes), string.Join(", ", perRequest.Select(static bytes => bytes.ToString("F0", CultureInfo.InvariantCulture))));
     }
 
-    private static double[] Measure(TestApp app, byte[] request)
+    private static List<double> Measure(TestApp app, byte[] request)
     {
         using Socket socket = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true, ReceiveTimeout = 10_000 };
         socket.Connect(app.EndPoint);
@@ -56,8 +59,8 @@ internal sealed class ProxyAllocationTests
         // The response's length is the same each time.
         int length = 0;
         while (!IsWhole(buffer.AsSpan(0, length))) length += Receive(socket, buffer.AsSpan(length));
-        double[] perRequest = new double[6];
-        for (int round = 0; round < perRequest.Length; round++)
+        List<double> perRequest = [];
+        do
         {
             app.App.Events.FlushAsync().Wait(Until.Deadline);
             long before = GC.GetTotalAllocatedBytes(precise: true);
@@ -66,8 +69,9 @@ internal sealed class ProxyAllocationTests
                 socket.Send(request);
                 for (int got = 0; got < length;) got += Receive(socket, buffer.AsSpan(got));
             }
-            perRequest[round] = (GC.GetTotalAllocatedBytes(precise: true) - before) / (double)Requests;
+            perRequest.Add((GC.GetTotalAllocatedBytes(precise: true) - before) / (double)Requests);
         }
+        while (perRequest[^1] >= MaxBytes && perRequest.Count < MaxRounds);
         return perRequest;
     }
 
