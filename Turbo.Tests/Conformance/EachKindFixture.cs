@@ -8,11 +8,13 @@ namespace Turbo.Tests.Conformance;
 [TestFixture(DatabaseKind.Postgres)]
 internal abstract class EachKindFixture(DatabaseKind kind)
 {
+    protected DatabaseKind Kind { get; } = kind;
+
     protected Task<TestApp> StartAppAsync(Func<AppOptions, AppOptions>? change = null, TimeProvider? time = null) =>
-        TestApp.StartAsync(change, time, kind: kind);
+        TestApp.StartAsync(change, time, kind: Kind);
 
     /// <inheritdoc cref="ProxyApp.StartAsync"/>
     protected Task<ProxyApp> StartProxyAsync(
         Action<UpstreamPeer> script, Func<AppOptions, AppOptions>? change = null, TimeProvider? time = null, string target = "") =>
-        ProxyApp.StartAsync(script, change, time, target, kind);
+        ProxyApp.StartAsync(script, change, time, target, Kind);
 }
