@@ -7,7 +7,12 @@ namespace Turbo.Tests.Support;
 internal static class Segmented
 {
     /// <summary>Latin-1, so that a test's literal can hold any byte.</summary>
-    public static byte[] Bytes(string wire) => Encoding.Latin1.GetBytes(wire);
+    public static byte[] Bytes(string wire)
+    {
+        // C#'s \x takes up to four digits: one that swallowed the next letter is no byte.
+        if (wire.AsSpan().IndexOfAnyExceptInRange('\0', '\xff') is var at && at >= 0) throw new ArgumentException($"no byte: U+{(int)wire[at]:X4} at {at}");
+        return Encoding.Latin1.GetBytes(wire);
+    }
 
     /// <summary>Whole, byte by byte, cut in two at each offset, and byte by byte with empty segments between.</summary>
     public static IEnumerable<ReadOnlySequence<byte>> Every(string wire) => Every(Bytes(wire));
