@@ -29,6 +29,14 @@ internal static class MessageFraming
         return OfFields(head, out kind, out length);
     }
 
+    /// <summary>
+    /// What an informational response may not have (RFC 9110 §8.6, RFC 9112 §6.1): no recipient agrees with another on what
+    /// would follow it.
+    /// </summary>
+    public static RejectReason OfInformational(ResponseHead head) =>
+        head.Fields.Has(KnownField.TransferEncoding) ? RejectReason.InvalidTransferEncoding
+        : head.Fields.Has(KnownField.ContentLength) ? RejectReason.InvalidContentLength : RejectReason.None;
+
     public static RejectReason OfResponse(ResponseHead head, bool answersHead, out BodyKind kind, out long length)
     {
         RejectReason reject = OfFields(head, out kind, out length);

@@ -16,6 +16,9 @@ internal sealed class MemoryTransport : Connection
 
     public MemoryTransport() => _output = new MemoryOutput(this);
 
+    /// <summary>Blocks that all such transports hold now.</summary>
+    public static int BlocksOutstanding => s_blocks.Outstanding;
+
     public override PipeReader Input => _toServer.Reader;
 
     public override PipeWriter Output => _output;

@@ -174,6 +174,7 @@ internal sealed partial class RelayExchange(UpstreamPool pool)
                 // To what was not asked for, or to something else, nobody switches: h2c would be a tunnel past every check.
                 if (head.StatusCode == 101) return _wantsUpgrade && IsWebSocket(head.Fields) ? RelayResult.Complete : RelayResult.MalformedResponse;
                 if (++_informational > _options.MaxInformational) return RelayResult.MalformedResponse;
+                if (MessageFraming.OfInformational(head) != RejectReason.None) return RelayResult.MalformedResponse;
                 if (!await InformAsync(head).ConfigureAwait(false))
                 {
                     _isClientGone = true;
@@ -222,6 +223,25 @@ internal sealed partial class RelayExchange(UpstreamPool pool)
     private static bool IsWebSocket(HeaderFields fields) =>
         fields.TryGet(KnownField.Upgrade, out ReadOnlySpan<byte> protocol) && fields.CountOf(KnownField.Upgrade) == 1
         && Ascii.EqualsIgnoreCase(protocol, "websocket"u8) && fields.HasToken(KnownField.Connection, "upgrade"u8);
+
+    // As received, but for what ends at this hop; that there is any is rare.
+    private static ReadOnlySpan<byte> EndToEnd(ResponseHead head)
+    {
+        HeaderFields fields = head.Fields;
+        bool isKept = head.Version == 11;
+        for (int i = 0; i < fields.Count && isKept; i++) isKept = !HopByHop.Ends(fields[i], fields);
+        if (isKept) return head.Bytes;
+        ArrayBufferWriter<byte> kept = new(head.Length);
+        kept.Write("HTTP/1.1 "u8);
+        kept.Write(head.StatusAndReason);
+        kept.Write("\r\n"u8);
+        for (int i = 0; i < fields.Count; i++)
+        {
+            if (!HopByHop.Ends(fields[i], fields)) kept.Write(fields[i].Line);
+        }
+        kept.Write("\r\n"u8);
+        return kept.WrittenSpan;
+    }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<RelayResult> RespondAsync(UpstreamConnection upstream)

@@ -47,6 +47,9 @@ internal sealed partial class DeflateInflater(DeflateParameters parameters)
     /// <summary>What came out since <see cref="Release"/>: a message, or a piece of one.</summary>
     public ReadOnlyMemory<byte> Taken => _window.Taken;
 
+    /// <summary>What came out of the message before the last octets; all of it where they were accepted.</summary>
+    public long MessageBytes => _messageBytes;
+
     /// <summary>What was taken is no longer used.</summary>
     public void Release()
     {

@@ -169,7 +169,7 @@ internal sealed partial class FrameInput
         {
             int before = _inflater!.Taken.Length;
             InflateResult result = _inflater.Append(piece.Span, endsMessage, _maxMessageBytes);
-            if (result == InflateResult.TooLarge) return Fail(WebSocketCloseCode.MessageTooBig);
+            if (result == InflateResult.TooLarge) return Fail(TooLarge(_inflater.Taken.Span[before..]));
             if (result == InflateResult.Invalid) return Fail(WebSocketCloseCode.InvalidPayload);
             piece = _inflater.Taken[before..];
         }
@@ -196,6 +196,11 @@ internal sealed partial class FrameInput
         _payload = _gathered.Memory;
         return Step.Taken;
     }
+
+    // Text that is none within the limit is told first, as it would have been had it come in smaller pieces.
+    private int TooLarge(ReadOnlySpan<byte> piece) =>
+        _kind == WebSocketMessageKind.Text && !_text.Append(piece[..(int)Math.Min(_maxMessageBytes - _inflater!.MessageBytes, piece.Length)])
+            ? WebSocketCloseCode.InvalidPayload : WebSocketCloseCode.MessageTooBig;
 
     private ReadOnlyMemory<byte> FirstPiece()
     {

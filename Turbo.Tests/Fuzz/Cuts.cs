@@ -1,22 +1,23 @@
 namespace Turbo.Tests.Fuzz;
 
 /// <summary>
-/// How an input arrives: in one piece, byte by byte, and in pieces that the input's own bytes choose, so that a replay
+/// How an input arrives: in one piece, byte by byte at times, and in pieces that the input's own bytes choose, so that a replay
 /// cuts as the finding did.
 /// </summary>
 internal static class Cuts
 {
-    // Byte by byte is quadratic for some readers.
-    private const int MaxBytewise = 160;
+    // Byte by byte is quadratic for some readers: longer inputs are cut so now and then, the longest never.
+    private const int AlwaysBytewise = 32;
+    private const int MaxBytewise = 300;
 
     /// <summary>Offsets at which pieces end, the last one the input's length.</summary>
     public static IEnumerable<int[]> Of(byte[] input)
     {
         int length = input.Length;
         if (length < 2) yield break;
-        if (length <= MaxBytewise) yield return [.. Enumerable.Range(1, length)];
         uint hash = 2166136261;
         foreach (byte b in input) hash = (hash ^ b) * 16777619;
+        if (length <= AlwaysBytewise || (length <= MaxBytewise && hash % 8 == 0)) yield return [.. Enumerable.Range(1, length)];
         for (int way = 0; way < 2; way++)
         {
             int[] ends = new int[1 + (int)(hash >> 28 & 3)];

@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Text;
 
 namespace Turbo.Tests.Fuzz;
 
@@ -13,8 +12,6 @@ internal sealed class Segments : ReadOnlySequenceSegment<byte>
         RunningIndex = previous.RunningIndex + previous.Memory.Length;
         previous.Next = this;
     }
-
-    public static byte[] Latin1(string text) => Encoding.Latin1.GetBytes(text);
 
     /// <summary>The bytes from <paramref name="start"/> to the last of <paramref name="ends"/>, in segments that end there.</summary>
     public static ReadOnlySequence<byte> Of(byte[] input, int start, ReadOnlySpan<int> ends)

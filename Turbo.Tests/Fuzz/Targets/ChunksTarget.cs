@@ -2,6 +2,7 @@ using System.Buffers;
 using Turbo.Net;
 using Turbo.Net.Http1;
 using Turbo.Tests.Fuzz.Reference;
+using Turbo.Tests.Support;
 
 namespace Turbo.Tests.Fuzz.Targets;
 
@@ -55,7 +56,7 @@ internal sealed class ChunksTarget : FuzzTarget
             FuzzFinding.Unless(verdict != Verdict.Accepted, "the reference reads what was refused");
             if (verdict == Verdict.Refused) return;
             foreach (string completion in s_completions)
-                FuzzFinding.Unless(Reference(text + completion, limits, _reference) != Verdict.Accepted, $"refused too early: with {Escaped.Write(Segments.Latin1(completion))} it is a body");
+                FuzzFinding.Unless(Reference(text + completion, limits, _reference) != Verdict.Accepted, $"refused too early: with {Escaped.Write(Segmented.Bytes(completion))} it is a body");
             return;
         }
         FuzzFinding.Unless(verdict != Verdict.Refused, $"the reference refuses what was read as:\n{_whole}");

@@ -1,6 +1,7 @@
 using Turbo.Net;
 using Turbo.Net.Http1;
 using Turbo.Tests.Fuzz.Reference;
+using Turbo.Tests.Support;
 
 namespace Turbo.Tests.Fuzz.Targets;
 
@@ -70,7 +71,7 @@ internal sealed class RequestTarget : FuzzTarget
                 if (!_whole.StartsWith("refused"u8)) break;
                 // What could still become a request is not refused.
                 foreach (string completion in s_completions)
-                    FuzzFinding.Unless(Reference(text + completion, limits, _reference) != Verdict.Accepted, $"refused too early ({_whole}): with {Escaped.Write(Segments.Latin1(completion))} it is a request");
+                    FuzzFinding.Unless(Reference(text + completion, limits, _reference) != Verdict.Accepted, $"refused too early ({_whole}): with {Escaped.Write(Segmented.Bytes(completion))} it is a request");
                 break;
         }
     }

@@ -1,6 +1,7 @@
 using Turbo.Net;
 using Turbo.Net.Http1;
 using Turbo.Tests.Fuzz.Reference;
+using Turbo.Tests.Support;
 
 namespace Turbo.Tests.Fuzz.Targets;
 
@@ -61,7 +62,7 @@ internal sealed class ResponseTarget : FuzzTarget
                 FuzzFinding.Unless(!_whole.StartsWith("response"u8), $"the reference waits for more of what was read as:\n{_whole}");
                 if (!_whole.StartsWith("refused"u8)) break;
                 foreach (string completion in s_completions)
-                    FuzzFinding.Unless(Reference(text + completion, bytes, fields, answersHead, _reference) != Verdict.Accepted, $"refused too early ({_whole}): with {Escaped.Write(Segments.Latin1(completion))} it is a response");
+                    FuzzFinding.Unless(Reference(text + completion, bytes, fields, answersHead, _reference) != Verdict.Accepted, $"refused too early ({_whole}): with {Escaped.Write(Segmented.Bytes(completion))} it is a response");
                 break;
         }
     }
