@@ -60,6 +60,9 @@ internal readonly record struct ApiError(int Status, string Message, string? Par
 
     public static ApiError Unavailable => new(503, "the database cannot be reached; try again", Code: "unavailable");
 
+    /// <summary>Redis is away, so that messages do not reach those who wait for them.</summary>
+    public static ApiError BusAway => new(503, "messages cannot be delivered at the moment; try again", Code: "unavailable");
+
     /// <summary>No event row could be kept of the request: it was not done.</summary>
     public static ApiError NoRoomForEvents => new(503, "the database does not keep up; nothing was done; try again", Code: "unavailable")
     {

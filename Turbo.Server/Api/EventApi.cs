@@ -31,8 +31,8 @@ internal sealed class EventApi(TurboApp app, Cors cors)
         string user = context.RequiredSession.UserId;
         if (group is not null && !await IsMemberAsync(context, new Membership(group, user))) return;
         string busTopic = BusTopic(topic, group, user);
-        if (app.EventBus.HasSubscribers(busTopic)) app.EventBus.Publish(busTopic, Event(topic, user, group, json, text));
-        context.SendEmptyObject();
+        if (!app.EventBus.HasSubscribers(busTopic) || await app.EventBus.PublishAsync(busTopic, Event(topic, user, group, json, text))) context.SendEmptyObject();
+        else context.Fail(ApiError.BusAway);
     }
 
     public async ValueTask SubscribeAsync(RequestContext context)

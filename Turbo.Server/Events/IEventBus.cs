@@ -15,6 +15,15 @@ internal interface IEventBus
     /// <summary>Hands the message to every subscriber of the topic, in the order of publishing; never waits.</summary>
     void Publish(string topic, ReadOnlyMemory<byte> message);
 
+    /// <summary>As <see cref="Publish"/>, and says whether the message is on its way to every node; false while the bus is away.</summary>
+    ValueTask<bool> PublishAsync(string topic, ReadOnlyMemory<byte> message);
+
+    /// <summary>
+    /// Whether messages do not get through. Every subscription has ended then; a new one may miss messages, so look at this
+    /// after subscribing: one that finds the bus there is ended when it goes.
+    /// </summary>
+    bool IsAway { get; }
+
     /// <summary>
     /// Completes when what was published here before has come to the subscribers here: over Redis it takes a way of its own.
     /// Gives up, without a failure, when messages do not get through or after <paramref name="patience"/>.

@@ -19,6 +19,14 @@ internal sealed class MemoryEventBus : IEventBus
             subscriber.Offer(message);
     }
 
+    public ValueTask<bool> PublishAsync(string topic, ReadOnlyMemory<byte> message)
+    {
+        Publish(topic, message);
+        return new ValueTask<bool>(true);
+    }
+
+    public bool IsAway => false;
+
     public ISubscription Subscribe(string topic, int capacity = IEventBus.DefaultCapacity)
     {
         var added = new Subscription(this, topic, capacity);

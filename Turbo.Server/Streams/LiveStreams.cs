@@ -57,6 +57,11 @@ internal sealed class LiveStreams : IDisposable
         try
         {
             if (!await check()) return;
+            if (_bus.IsAway)
+            {
+                context.Fail(ApiError.BusAway);
+                return;
+            }
             if (_isDraining) stream.End(StreamEnd.Draining);
             await using (hold.Session.Ended.Register(static state => ((LiveStream)state!).End(StreamEnd.SessionEnded), stream))
                 await stream.RunAsync(context.Exchange);

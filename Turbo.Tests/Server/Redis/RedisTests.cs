@@ -118,7 +118,9 @@ internal sealed class RedisTests
         Assert.That(Text(await Until.DoneAsync(before.NextAsync(default).AsTask())), Is.Null, "over, not silent");
         Assert.ThrowsAsync<CacheException>(async () => await cache.GetAsync("a"));
         Assert.ThrowsAsync<RedisUnavailableException>(bus.CheckAsync);
+        Assert.That(bus.IsAway);
         Assert.DoesNotThrow(() => bus.Publish("topic", Bytes("lost")));
+        Assert.That(await bus.PublishAsync("topic", Bytes("refused")), Is.False);
         await Until.DoneAsync(bus.SettleAsync(TimeSpan.FromMilliseconds(50)));
         lock (reports) Assert.That(reports, Is.Not.Empty);
 
@@ -127,14 +129,48 @@ internal sealed class RedisTests
         await cache.SetAsync("a", Bytes("2"));
         Assert.That(Text(await cache.GetAsync("a")), Is.EqualTo("2"));
         using ISubscription after = bus.Subscribe("topic");
-        Task<ReadOnlyMemory<byte>?> next = after.NextAsync(default).AsTask();
-        // The pattern is subscribed again by the link; until then messages go nowhere.
-        await Until.TrueAsync(() =>
-        {
-            if (!next.IsCompleted) bus.Publish("topic", Bytes("back"));
-            return next.IsCompleted;
-        });
-        Assert.That(Text(await next), Is.EqualTo("back"));
+        Assert.That(await bus.PublishAsync("topic", Bytes("back")));
+        Assert.That(Text(await Until.DoneAsync(after.NextAsync(default).AsTask())), Is.EqualTo("back"), "who is ready has the pattern again");
+        lock (reports) Assert.That(reports, Is.EqualTo(new[] { "Redis is away: streams end, and go on when their clients come back", "Redis is back" }));
+    }
+
+    /// <summary>One node's connections break and the other's do not: what the one could not publish is a hole for the other.</summary>
+    [Test]
+    public async Task What_one_node_could_not_publish_ends_the_others_subscriptions()
+    {
+        using RedisServer server = new();
+        await using CuttingProxy proxy = new(server.Port);
+        await using RedisLink cut = await RedisLink.ConnectAsync(server.Address with { Port = proxy.Port });
+        await using RedisLink whole = await RedisLink.ConnectAsync(server.Address);
+        await using RedisEventBus one = await RedisEventBus.StartAsync(cut, static (_, _) => { });
+        await using RedisEventBus other = await RedisEventBus.StartAsync(whole, static (_, _) => { });
+        using ISubscription before = other.Subscribe("topic");
+        Assert.That(await one.PublishAsync("topic", Bytes("first")));
+        Assert.That(Text(await Until.DoneAsync(before.NextAsync(default).AsTask())), Is.EqualTo("first"));
+
+        proxy.Await("into the void", Cut.Before);
+        one.Publish("topic", Bytes("into the void"));
+        Assert.That(Text(await Until.DoneAsync(before.NextAsync(default).AsTask())), Is.Null, "it ends: a message is missing from it");
+        Assert.That(other.IsAway, Is.False);
+        await Until.TrueAsync(() => !one.IsAway);
+        using ISubscription after = other.Subscribe("topic");
+        Assert.That(await one.PublishAsync("topic", Bytes("next")));
+        Assert.That(Text(await Until.DoneAsync(after.NextAsync(default).AsTask())), Is.EqualTo("next"));
+        Assert.That(proxy.Cuts, Is.EqualTo(1));
+    }
+
+    /// <summary>Channels are the same for all databases of a Redis: two installations on two of them do not hear each other.</summary>
+    [Test]
+    public async Task Databases_have_their_own_topics()
+    {
+        await using RedisLink elsewhere = await RedisLink.ConnectAsync(_server.Address with { Database = 7 });
+        await using RedisEventBus one = await RedisEventBus.StartAsync(_one, static (_, _) => { });
+        await using RedisEventBus other = await RedisEventBus.StartAsync(elsewhere, static (_, _) => { });
+        using ISubscription here = one.Subscribe("topic"), there = other.Subscribe("topic");
+        await one.PublishAsync("topic", Bytes("0"));
+        await other.PublishAsync("topic", Bytes("7"));
+        Assert.That(Text(await Until.DoneAsync(here.NextAsync(default).AsTask())), Is.EqualTo("0"));
+        Assert.That(Text(await Until.DoneAsync(there.NextAsync(default).AsTask())), Is.EqualTo("7"));
     }
 
     [Test]
