@@ -108,8 +108,29 @@ internal sealed class Dispatcher(TurboApp app, RouteTable<Route> routes, Request
 
     private ValueTask Authenticate(RequestContext context, Route route)
     {
+        Exchange exchange = context.Exchange;
+        if (route.TakesTokenParameter && !exchange.Body.IsEmpty && !Credentials.Bearer(exchange.Fields, out _)) return AuthenticateByBodyAsync(context, route);
         Span<byte> buffer = stackalloc byte[Credentials.BufferBytes];
-        ReadOnlySpan<byte> token = Credentials.Find(context.Exchange, route.TakesTokenParameter, buffer);
+        return Authenticate(context, route, Credentials.Find(exchange, route.TakesTokenParameter, buffer));
+    }
+
+    // A parameter may come in the body too, and wins there over the query.
+    private async ValueTask AuthenticateByBodyAsync(RequestContext context, Route route)
+    {
+        if (!await context.ReadParametersAsync()) return;
+        ReadOnlySpan<byte> token = context.Parameters.Token("token"u8);
+        if (context.RefusesParameters()) return;
+        await (token.IsEmpty ? AuthenticateByFields(context, route) : Authenticate(context, route, token));
+    }
+
+    private ValueTask AuthenticateByFields(RequestContext context, Route route)
+    {
+        Span<byte> buffer = stackalloc byte[Credentials.BufferBytes];
+        return Authenticate(context, route, Credentials.Find(context.Exchange, takesParameter: false, buffer));
+    }
+
+    private ValueTask Authenticate(RequestContext context, Route route, ReadOnlySpan<byte> token)
+    {
         if (token.IsEmpty)
         {
             context.Fail(new ApiError(401, "this path needs a session: log in and send its token as Authorization: Bearer", Code: "missing_session"));

@@ -17,6 +17,7 @@ internal sealed class RequestContext(TurboApp app, Exchange exchange)
     private const int KeptBytes = 64 * 1024;
 
     private UsageTap? _tap;
+    private bool _hasParameters;
     private ArrayBufferWriter<byte> _content = new(1024);
 
     public TurboApp App => app;
@@ -74,15 +75,16 @@ internal sealed class RequestContext(TurboApp app, Exchange exchange)
         HasClientLeft = false;
         IsTurnedAway = false;
         Parameters.Reset();
+        _hasParameters = false;
         if (_content.Capacity > KeptBytes) _content = new ArrayBufferWriter<byte>(1024);
         else _content.ResetWrittenCount();
     }
 
     /// <summary>
-    /// Reads query and body. False when they are refused: the answer is then given and the handler returns.
+    /// Reads query and body, once. False when they are refused: the answer is then given and the handler returns.
     /// </summary>
     public ValueTask<bool> ReadParametersAsync() =>
-        exchange.Body.IsEmpty ? new ValueTask<bool>(TakeParameters(default)) : ReadBodyAsync();
+        _hasParameters ? new ValueTask<bool>(true) : exchange.Body.IsEmpty ? new ValueTask<bool>(TakeParameters(default)) : ReadBodyAsync();
 
     /// <summary>Answers 400 if a parameter that was asked for was bad or missing.</summary>
     public bool RefusesParameters()
@@ -160,7 +162,7 @@ internal sealed class RequestContext(TurboApp app, Exchange exchange)
         ReadOnlySpan<byte> text = body.TrimStart(" \t\r\n"u8);
         if (!text.IsEmpty) TakeBody(text);
         if (!Parameters.HasError) Parameters.ReadQuery(exchange.Query);
-        return !RefusesParameters();
+        return _hasParameters = !RefusesParameters();
     }
 
     private void TakeBody(ReadOnlySpan<byte> text)

@@ -168,6 +168,7 @@ internal sealed class EventApiTests(DatabaseKind kind) : ContractFixture(kind)
         (await App.JsonAsync("/event/publish", """{"topic":"t","data":[1,2,3,4,5]}""", Owner.Token)).IsError(400, "invalid_request_error", "invalid_parameter", "data");
         (await App.GetAsync("/event/subscribe", Owner.Token)).IsError(400, "invalid_request_error", "missing_parameter", "topic");
         Assert.That((await App.GetAsync("/event/publish", Owner.Token)).Field("Allow"), Is.EqualTo("POST"));
+        Assert.That((await App.SendAsync(HttpMethod.Put, "/event/subscribe?topic=t", null, Owner.Token)).Field("Allow"), Is.EqualTo("GET, HEAD, POST"));
     }
 
     private Task<StreamClient> OpenAsync(StreamKind stream, Caller caller, string query) => StreamClient.OpenAsync(stream, App, $"/event/subscribe?{query}", caller.Token);

@@ -70,6 +70,35 @@ internal sealed class StreamAccessTests(DatabaseKind kind) : StreamFixture(kind)
         (await App.GetAsync($"/chat/read?id={chat}&token={Uri.EscapeDataString(Owner.Token!)}")).IsError(401, "authentication_error", "missing_session");
     }
 
+    [TestCase("application/x-www-form-urlencoded", "id={C}&token={T}")]
+    [TestCase("application/json", """{"id":"{C}","token":"{T}"}""")]
+    public async Task The_token_may_be_a_parameter_of_the_body(string type, string body)
+    {
+        await StartAsync();
+        string chat = await ChatAsync();
+        Assert.That(Post(Owner.Token!, null), Is.EqualTo(200));
+        Assert.That(Post(Stranger.Token!, null), Is.EqualTo(404));
+        Assert.That(Post("bad", null), Is.EqualTo(401));
+        Assert.That(Post("", null), Is.EqualTo(401));
+        // It wins over the query and the cookie, and a Bearer over it.
+        Assert.That(Post(Owner.Token!, null, "?token=bad", ("Cookie", "sess=bad")), Is.EqualTo(200));
+        Assert.That(Post("bad", null, "", ("Cookie", $"sess={Owner.Token}")), Is.EqualTo(401));
+        Assert.That(Post("", null, "", ("Cookie", $"sess={Owner.Token}")), Is.EqualTo(200));
+        Assert.That(Post("bad", Owner.Token), Is.EqualTo(200));
+        await Until.TrueAsync(() => App.App.Streams.Count == 0);
+        foreach (EventRecord row in (await App.EventsAsync()).Where(static row => row.Endpoint == "/chat/stream"))
+            Assert.That(row.Request, Does.Contain(chat).And.Not.Contain(Owner.Token!).And.Not.Contain(Uri.EscapeDataString(Owner.Token!)));
+
+        int Post(string token, string? bearer, string query = "", params (string, string)[] fields)
+        {
+            string filled = body.Replace("{C}", chat).Replace("{T}", type == "application/json" ? token : Uri.EscapeDataString(token));
+            string more = string.Concat(fields.Select(static field => $"{field.Item1}: {field.Item2}\r\n")) + (bearer is null ? "" : $"Authorization: Bearer {bearer}\r\n");
+            using RawClient client = new(App.EndPoint);
+            client.Send($"POST /chat/stream{query} HTTP/1.1\r\nHost: h\r\n{more}Content-Type: {type}\r\nContent-Length: {filled.Length}\r\n\r\n{filled}");
+            return int.Parse(client.ReadHead().AsSpan(9, 3), System.Globalization.CultureInfo.InvariantCulture);
+        }
+    }
+
     [TestCase(StreamKind.Sse, "end")]
     [TestCase(StreamKind.WebSocket, "1008")]
     public async Task A_user_who_is_removed_sees_nothing_more(StreamKind stream, string end)
