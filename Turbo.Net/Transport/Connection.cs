@@ -39,6 +39,11 @@ public abstract class Connection : IDuplexPipe
     public virtual bool HasPeerReset => false;
 
     /// <summary>
+    /// Whether the system holds something of the peer's, bytes or its close, that <see cref="Input"/> does not have yet.
+    /// </summary>
+    public virtual bool HasArrived => false;
+
+    /// <summary>
     /// Grows with the bytes that the peer takes: tells a slow peer from one that takes nothing. Negative where the
     /// transport cannot tell.
     /// </summary>

@@ -63,6 +63,8 @@ internal sealed class SocketTransport : Connection
         }
     }
 
+    public override bool HasArrived => TcpProgress.HasArrived(_pipes.Socket);
+
     public override long BytesTaken
     {
         get

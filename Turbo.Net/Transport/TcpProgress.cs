@@ -11,6 +11,19 @@ internal static class TcpProgress
     private const int TcpInfo = 11;
     private const int BytesAckedAt = 120;
 
+    /// <summary>Whether there is something to receive: bytes, FIN or a reset.</summary>
+    public static bool HasArrived(Socket socket)
+    {
+        try
+        {
+            return socket.Poll(0, SelectMode.SelectRead);
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        {
+            return true;
+        }
+    }
+
     /// <summary>Bytes that the peer has acknowledged; negative where the kernel does not tell.</summary>
     public static long BytesAcknowledged(Socket socket)
     {

@@ -45,6 +45,8 @@ internal sealed class TlsTransport : Connection
 
     public override Task OutputEnded => _outputEnded.Task;
 
+    public override bool HasArrived => TcpProgress.HasArrived(_socket);
+
     public override long BytesTaken => TcpProgress.BytesAcknowledged(_socket);
 
     public override void Abort(EndReason reason)

@@ -68,7 +68,8 @@ internal sealed class UpstreamConnection(UpstreamPool pool, Connection transport
     {
         try
         {
-            if (!transport.Input.TryRead(out ReadResult result)) return true;
+            // What a busy thread has not received yet is seen, too.
+            if (!transport.Input.TryRead(out ReadResult result)) return !transport.HasArrived;
             transport.Input.AdvanceTo(result.Buffer.Start, result.Buffer.End);
             return false;
         }

@@ -48,6 +48,20 @@ public sealed class UpstreamPool : IAsyncDisposable
     /// <summary>Open connections, busy and idle.</summary>
     public int OpenCount => Volatile.Read(ref _openCount);
 
+    /// <summary>Connections that wait for a request.</summary>
+    public int IdleCount
+    {
+        get
+        {
+            int idle = _overflow.Count;
+            foreach (UpstreamConnection? connection in _slots)
+            {
+                if (connection is not null) idle++;
+            }
+            return idle;
+        }
+    }
+
     /// <summary>Requests sent a second time because a pooled connection was found dead.</summary>
     public long Retries => Volatile.Read(ref _retries);
 
