@@ -22,6 +22,7 @@ internal sealed class TurboApp : IAsyncDisposable
     private readonly Passwords _passwords;
     private readonly EventRetention? _retention;
     private readonly TurboServer _server;
+    private readonly Dispatcher _dispatcher;
     private int _isStopping;
 
     private TurboApp(AppOptions options, IReadOnlyList<IPEndPoint> endPoints, Db db, Backplane backplane, LogWriter logWriter, TimeProvider time)
@@ -58,7 +59,7 @@ internal sealed class TurboApp : IAsyncDisposable
         ChatStreams = new StreamApi(this, cors);
         PublishedEvents = new EventApi(this, cors);
 
-        Dispatcher dispatcher = new(this, Routes.Build(), new RequestLog(logWriter, options.LogLevel));
+        Dispatcher dispatcher = _dispatcher = new Dispatcher(this, Routes.Build(), new RequestLog(logWriter, options.LogLevel));
         TurboServerOptions serverOptions = new()
         {
             EndPoints = endPoints,
@@ -127,6 +128,9 @@ internal sealed class TurboApp : IAsyncDisposable
     public bool IsDraining => Volatile.Read(ref _isStopping) != 0;
 
     internal TurboServer Server => _server;
+
+    /// <summary>Requests that have a log line and no event row: refused before they had a handler, or for want of room.</summary>
+    internal long RequestsWithoutRow => _dispatcher.RequestsWithoutRow;
 
     /// <summary>
     /// Opens what the options name and listens. Throws <see cref="StorageException"/> when the database cannot be

@@ -22,6 +22,11 @@ internal sealed class Dispatcher(TurboApp app, RouteTable<Route> routes, Request
     /// <summary>What the event row keeps of a path or query, in bytes: a request-line may be longer.</summary>
     private const int MaxTargetBytes = 4096;
 
+    private long _withoutRow;
+
+    /// <summary>Requests that have a log line and no event row.</summary>
+    public long RequestsWithoutRow => Volatile.Read(ref _withoutRow);
+
     public ValueTask HandleAsync(Exchange exchange)
     {
         RequestContext context = ContextOf(exchange);
@@ -52,6 +57,7 @@ internal sealed class Dispatcher(TurboApp app, RouteTable<Route> routes, Request
         long started = app.Time.GetTimestamp();
         context.Client.Set(exchange, app.Options);
         context.Fail(new ApiError(status, message));
+        Interlocked.Increment(ref _withoutRow);
         WriteLine(context, status, app.Time.GetElapsedTime(started), userId: "");
         context.End();
     }
@@ -212,8 +218,13 @@ internal sealed class Dispatcher(TurboApp app, RouteTable<Route> routes, Request
         WriteLine(context, status, duration, row.UserId);
         bool hasNoRow = context.IsTurnedAway || (context.Route is { IsProbe: true } && !app.Events.HasRoom);
         context.End();
-        if (hasNoRow) app.Events.Discard(row);
-        else app.Events.Submit(row);
+        if (!hasNoRow)
+        {
+            app.Events.Submit(row);
+            return;
+        }
+        Interlocked.Increment(ref _withoutRow);
+        app.Events.Discard(row);
     }
 
     // The handler returned without an answer: because the body was refused, the client left, or of a bug of ours.

@@ -1,0 +1,155 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using Microsoft.Data.Sqlite;
+using Turbo.Net.Buffers;
+using Turbo.Server;
+using Turbo.Server.Mock;
+
+namespace Turbo.Tests.Soak;
+
+/// <summary>
+/// Turbo with all its parts, an upstream with faults and a crowd of clients with manners and without, for a while. Then
+/// everyone goes, and what was taken must have been given back.
+/// </summary>
+/// <param name="time">How long the crowd stays, the first fifth of it to warm up.</param>
+/// <param name="visitors">Clients at once.</param>
+/// <param name="seed">Of everything random, as far as timing lets it.</param>
+/// <param name="progress">Told a line now and then.</param>
+internal sealed class SoakRun(TimeSpan time, int visitors, int seed, Action<string> progress)
+{
+    // One after the other; the first is to warm up.
+    private const int Crowds = 5;
+
+    private static readonly TimeSpan s_quiet = TimeSpan.FromSeconds(60);
+
+    private readonly SoakTally _tally = new();
+    private readonly SoakLog _log = new();
+    private readonly string _folder = Directory.CreateTempSubdirectory("turbo-soak-").FullName;
+    private readonly int _blocksBefore = PinnedBlockPool.Shared.Outstanding;
+    private MockServer _mock = null!;
+    private FaultProxy _faults = null!;
+    private TurboApp _app = null!;
+
+    public async Task<BalanceSheet> RunAsync()
+    {
+        Stopwatch clock = Stopwatch.StartNew();
+        _mock = new MockServer();
+        _mock.Start();
+        _faults = new FaultProxy(new IPEndPoint(IPAddress.Loopback, _mock.Address.Port), seed);
+        _app = await TurboApp.StartAsync(Options(), log: _log);
+        BalanceSheet sheet = new();
+        try
+        {
+            await CrowdAsync(time / Crowds, 0);
+            SoakState warm = await QuietAsync();
+            SoakState end = warm;
+            // A crowd of other users each time: what one holds is not there when the next comes.
+            for (int crowd = 1; crowd < Crowds; crowd++)
+            {
+                await CrowdAsync(time / Crowds, crowd * visitors);
+                end = await QuietAsync();
+            }
+            sheet.Set(warm, end);
+        }
+        finally
+        {
+            await _app.DisposeAsync();
+            await _faults.DisposeAsync();
+            await _mock.DisposeAsync();
+        }
+        Close(sheet, clock.Elapsed);
+        Directory.Delete(_folder, recursive: true);
+        return sheet;
+    }
+
+    private AppOptions Options()
+    {
+        Dictionary<string, string> environment = new()
+        {
+            ["ADDRESS"] = "127.0.0.1:0",
+            ["OPENAI_API_URL"] = $"http://{_faults.EndPoint}",
+            ["OPENAI_API_KEY"] = "sk-soak",
+            ["DB_ADDRESS"] = "sqlite:" + Path.Combine(_folder, "soak.db"),
+            ["LOG_FORMAT"] = "json",
+            ["BCRYPT_COST"] = "4",
+            ["LOGIN_ATTEMPTS"] = "1000000",
+            ["CACHE_BYTES"] = "1M",
+            ["CONNECT_TIMEOUT"] = "2s",
+            ["FIRST_BYTE_TIMEOUT"] = "3s",
+            ["IDLE_TIMEOUT"] = "3s",
+            ["UPSTREAM_IDLE_TIMEOUT"] = "2s",
+            ["HEADER_TIMEOUT"] = "2s",
+            ["BODY_TIMEOUT"] = "3s",
+            ["KEEPALIVE_TIMEOUT"] = "5s",
+            ["SHUTDOWN_TIMEOUT"] = "10s",
+        };
+        return AppOptions.TryRead(name => environment.GetValueOrDefault(name), out AppOptions? options, out string? error) ? options : throw new InvalidOperationException(error);
+    }
+
+    private async Task CrowdAsync(TimeSpan stay, int firstNumber)
+    {
+        using CancellationTokenSource stop = new(stay);
+        SoakVisitor[] crowd = [.. Enumerable.Range(firstNumber, visitors).Select(n => new SoakVisitor(_app.EndPoints[0], _tally, n, seed))];
+        Task all = Task.WhenAll(crowd.Select(v => Task.Run(() => v.RunAsync(stop.Token))));
+        while (await Task.WhenAny(all, Task.Delay(TimeSpan.FromSeconds(10))) != all)
+        {
+            progress($"{_tally.Total:N0} actions, {_log.Requests:N0} requests, {_app.Server.ConnectionCount} connections, {_app.Streams.Count} streams, {_faults.Faults:N0} of {_faults.Connections:N0} upstream connections spoilt, {_tally.WrongCount} wrong, {Environment.WorkingSet >> 20} MiB");
+        }
+        await all;
+        foreach (SoakVisitor visitor in crowd) visitor.Dispose();
+    }
+
+    // Until all that the crowd held is given back, or time is up.
+    private async Task<SoakState> QuietAsync()
+    {
+        Stopwatch waited = Stopwatch.StartNew();
+        SoakState state;
+        do
+        {
+            await Task.Delay(100);
+            state = Count();
+        }
+        while (!state.IsQuiet && waited.Elapsed < s_quiet);
+        // Idle connections of a pool, and timers that were due, have had their time.
+        GC.Collect(2, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+        GC.WaitForPendingFinalizers();
+        GC.Collect(2, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+        state = Count();
+        progress($"quiet after {waited.Elapsed.TotalSeconds:0.0} s: {state}");
+        return state;
+    }
+
+    private SoakState Count() => new()
+    {
+        Connections = _app.Server.ConnectionCount,
+        Streams = _app.Streams.Count,
+        UpstreamConnections = _app.Gateway.Pool.OpenCount,
+        OriginConnections = _faults.Open,
+        QueuedRows = _app.Events.QueuedRows,
+        Blocks = PinnedBlockPool.Shared.Outstanding - _blocksBefore,
+        FreeBlocks = PinnedBlockPool.Shared.FreeCount,
+        Managed = GC.GetTotalMemory(forceFullCollection: false),
+        Resident = Environment.WorkingSet,
+        Handles = Directory.Exists("/proc/self/fd") ? Directory.GetFiles("/proc/self/fd").Length : 0,
+        Threads = ThreadPool.ThreadCount,
+    };
+
+    private void Close(BalanceSheet sheet, TimeSpan elapsed)
+    {
+        using SqliteConnection database = new($"Data Source={Path.Combine(_folder, "soak.db")};Mode=ReadOnly;Pooling=False");
+        database.Open();
+        using SqliteCommand count = database.CreateCommand();
+        count.CommandText = "SELECT COUNT(*) FROM events";
+        long rows = Convert.ToInt64(count.ExecuteScalar(), CultureInfo.InvariantCulture);
+        sheet.Elapsed = elapsed;
+        sheet.Tally = _tally;
+        sheet.Faults = (_faults.Faults, _faults.Connections);
+        sheet.Complaints = _log.Complaints;
+        sheet.Logged = _log.Requests;
+        sheet.Rowless = _app.RequestsWithoutRow;
+        sheet.Rows = rows;
+        sheet.StoredRows = _app.Events.StoredRows;
+        sheet.LostRows = _app.Events.LostRows;
+    }
+}
