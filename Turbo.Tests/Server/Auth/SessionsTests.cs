@@ -201,6 +201,18 @@ internal sealed class SessionsTests
         Assert.That(session.IsEnded);
     }
 
+    /// <summary>The second that the contract gives, whether or not a sweep gets an answer within it.</summary>
+    [Test]
+    public async Task What_ended_elsewhere_is_accepted_for_no_second()
+    {
+        (byte[] token, Session row) = await AddAsync("alice");
+        await _sessions.AuthenticateAsync(token);
+        await _db.Users.EndSessionAsync(row.Id);
+        _time.Advance(TimeSpan.FromSeconds(1));
+        Assert.That(_sessions.TryGet(token, out _), Is.False, "not without a look into the database");
+        Assert.That(await _sessions.AuthenticateAsync(token), Is.Null);
+    }
+
     [Test]
     public async Task A_session_in_use_stays_a_hit()
     {
