@@ -18,6 +18,9 @@ internal sealed partial class ReadmeTests
     [GeneratedRegex(@"^```sh\n(?<code>.*?)^```\n(```text\n(?<output>.*?)^```\n)?", RegexOptions.Multiline | RegexOptions.Singleline)]
     private static partial Regex Blocks();
 
+    [GeneratedRegex(@"^```javascript\n(?<code>.*?)^```\n", RegexOptions.Multiline | RegexOptions.Singleline)]
+    private static partial Regex BrowserScript();
+
     [GeneratedRegex(@"^```js\n(?<code>.*?)^```\n", RegexOptions.Multiline | RegexOptions.Singleline)]
     private static partial Regex JavaScript();
 
@@ -68,6 +71,48 @@ internal sealed partial class ReadmeTests
             string modules = Path.Combine(Repository.Root, "Turbo.Tests", "OpenAiClient");
             string printed = await RunAsync(modules, "env", "TOKEN=" + token, "node", "--input-type=module", "-e", code.Replace("localhost:8080", address, StringComparison.Ordinal));
             Assert.That(printed, Is.EqualTo("Reply to 1 message: Say hello"));
+        }
+    }
+
+    [Test]
+    public async Task The_browsers_example_shows_a_chat_by_both_kinds_of_stream()
+    {
+        string code = BrowserScript().Match(Repository.Read("README.md")).Groups["code"].Value;
+        Assert.That(code, Does.Contain("new EventSource(").And.Contain("new WebSocket("));
+
+        using var folder = new TempFolder();
+        (TurboProcess turbo, string address) = await StartAsync(folder);
+        using (turbo)
+        {
+            // What a browser has and this node may not.
+            string script = $$"""
+                import WebSocket from "ws";
+                const location = { origin: "http://{{address}}" };
+                class EventSource {
+                  constructor(url) { this.run(location.origin + url); }
+                  async run(url) {
+                    const reader = (await fetch(url)).body.pipeThrough(new TextDecoderStream()).getReader();
+                    opened();
+                    for (let text = "", part; !(part = await reader.read()).done; ) {
+                      const events = (text += part.value).split("\n\n");
+                      text = events.pop();
+                      for (const data of events) if (data.startsWith("data: ")) this.onmessage({ data: data.slice(6) });
+                    }
+                  }
+                }
+                const call = async (path, fields, token) => (await fetch(location.origin + path, {
+                  method: "POST", headers: token ? { Authorization: "Bearer " + token } : {}, body: new URLSearchParams(fields),
+                })).json();
+                const token = (await call("/user/signup", { username: "ann" })).Token, chat = (await call("/chat/create", {}, token)).id;
+                let opens = 0, lines = 0;
+                const log = console.log;
+                console.log = (line) => { log(line); if (++lines == 2) process.exit(0); };
+                async function opened() { if (++opens == 2) await call("/chat/prompt", { id: chat, prompt: "hello" }, token); }
+                {{code}}
+                socket.onopen = opened;
+                """;
+            string modules = Path.Combine(Repository.Root, "Turbo.Tests", "WsClient");
+            Assert.That(await RunAsync(modules, "node", "--input-type=module", "-e", script), Is.EqualTo("Reply to 1 message: hello\nReply to 1 message: hello\n"));
         }
     }
 
