@@ -1,18 +1,23 @@
-using Turbo.Net.Http1;
-
 namespace Turbo.Net;
 
-/// <summary>The open connections. Locked when one opens or closes and on the server's tick, never for a request.</summary>
-internal sealed class ConnectionTable
+/// <summary>What a <see cref="ConnectionTable{T}"/> holds.</summary>
+internal interface ITableEntry
+{
+    /// <summary>Where it stands in the table; the table's.</summary>
+    int TableIndex { get; set; }
+}
+
+/// <summary>The open connections, or the handshakes. Locked when one opens or closes and on the server's tick, never for a request.</summary>
+internal sealed class ConnectionTable<T> where T : class, ITableEntry
 {
     private readonly Lock _lock = new();
-    private readonly List<Http1Connection> _open = [];
+    private readonly List<T> _open = [];
     private TaskCompletionSource? _empty;
     private int _count;
 
     public int Count => Volatile.Read(ref _count);
 
-    public void Add(Http1Connection connection)
+    public void Add(T connection)
     {
         lock (_lock)
         {
@@ -22,12 +27,12 @@ internal sealed class ConnectionTable
         }
     }
 
-    public void Remove(Http1Connection connection)
+    public void Remove(T connection)
     {
         TaskCompletionSource? empty = null;
         lock (_lock)
         {
-            Http1Connection last = _open[^1];
+            T last = _open[^1];
             _open[connection.TableIndex] = last;
             last.TableIndex = connection.TableIndex;
             _open.RemoveAt(_open.Count - 1);
@@ -38,19 +43,19 @@ internal sealed class ConnectionTable
     }
 
     /// <summary>Calls <paramref name="action"/> for each open connection; it may end connections, also at once.</summary>
-    public void ForEach(Action<Http1Connection, long> action, long argument)
+    public void ForEach(Action<T, long> action, long argument)
     {
-        Http1Connection[] open;
+        T[] open;
         int count;
         lock (_lock)
         {
             count = _open.Count;
             if (count == 0) return;
-            open = System.Buffers.ArrayPool<Http1Connection>.Shared.Rent(count);
+            open = System.Buffers.ArrayPool<T>.Shared.Rent(count);
             _open.CopyTo(open);
         }
         for (int i = 0; i < count; i++) action(open[i], argument);
-        System.Buffers.ArrayPool<Http1Connection>.Shared.Return(open, clearArray: true);
+        System.Buffers.ArrayPool<T>.Shared.Return(open, clearArray: true);
     }
 
     /// <summary>Completes when no connection is open.</summary>

@@ -9,6 +9,9 @@ public sealed record ServerLimits
     /// <summary>Open connections. Default 10,000. One more is answered 503 and closed.</summary>
     public int MaxConnections { get; init; } = 10_000;
 
+    /// <summary>TLS handshakes under way, beside the open connections. Default 1,024. One more connection is closed without a word.</summary>
+    public int MaxHandshakes { get; init; } = 1024;
+
     /// <summary>Bytes of a request-line without its CRLF. Default 16 KiB. More is answered 414.</summary>
     public int MaxRequestLineBytes { get; init; } = 16 * 1024;
 
@@ -35,6 +38,9 @@ public sealed record ServerLimits
 
     /// <summary>Requests on one connection, after which it is closed; 0, the default, is no limit.</summary>
     public int MaxRequestsPerConnection { get; init; }
+
+    /// <summary>From accepting a connection on a TLS endpoint to the end of its handshake. Default 10 s, then it is closed.</summary>
+    public TimeSpan HandshakeTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>From a head's first byte to its last. Default 10 s. Passing it is answered 408.</summary>
     public TimeSpan HeaderTimeout { get; init; } = TimeSpan.FromSeconds(10);

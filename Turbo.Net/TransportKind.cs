@@ -13,7 +13,7 @@ public enum TransportKind
 
     /// <summary>
     /// Event loops of this library on Linux's epoll, one for each processor: handlers run on them, so that none may
-    /// block. Linux on x86-64 and arm64. Connections in TLS use the runtime's sockets all the same.
+    /// block. Linux on x86-64 and arm64.
     /// </summary>
     Epoll,
 }

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Net;
 using System.Net.Sockets;
 using Turbo.Net.Buffers;
@@ -24,40 +23,42 @@ public sealed class TurboServer : IAsyncDisposable
     // Deadlines and the Date line are this exact.
     private static readonly TimeSpan s_tick = TimeSpan.FromMilliseconds(250);
 
-    // Clients over the connection limit that are given time to read their 503; further ones may see a reset.
-    private const int MaxRefused = 256;
+    // For what was ended to be gone.
+    private static readonly TimeSpan s_lastPatience = TimeSpan.FromSeconds(5);
 
     private readonly ServerContext _context;
-    private readonly ConnectionTable _connections = new();
+    private readonly ConnectionTable<Http1Connection> _connections = new();
+    private readonly ConnectionTable<TlsHandshake> _handshakes = new();
     private readonly List<IListener> _listeners = [];
+    private readonly LastWords _lastWords;
     private ITimer? _timer;
-    private int _refused;
     private int _isStopping;
 
     /// <param name="options">Endpoints, limits, clock, log.</param>
     /// <param name="handler">Handles every request; see <see cref="Router"/>.</param>
-    public TurboServer(TurboServerOptions options, RequestHandler handler) => _context = new ServerContext(options, handler);
+    public TurboServer(TurboServerOptions options, RequestHandler handler)
+    {
+        if (options.TlsEndPoints.Count > 0) ArgumentNullException.ThrowIfNull(options.Tls);
+        _context = new ServerContext(options, handler);
+        _lastWords = new LastWords(options.Limits, options.TimeProvider);
+    }
 
-    /// <summary>The bound addresses, ports resolved; empty before <see cref="Start"/>.</summary>
+    /// <summary>The bound addresses, ports resolved, those of TLS last; empty before <see cref="Start"/>.</summary>
     public IReadOnlyList<IPEndPoint> EndPoints => [.. _listeners.Select(static l => l.EndPoint)];
 
     /// <summary>Connections open now.</summary>
     public int ConnectionCount => _connections.Count;
+
+    /// <summary>TLS handshakes under way now.</summary>
+    public int HandshakeCount => _handshakes.Count;
 
     /// <summary>Binds every endpoint and accepts. Throws <see cref="SocketException"/> when one cannot be bound; then none is.</summary>
     public void Start()
     {
         try
         {
-            foreach (IPEndPoint endPoint in _context.Options.EndPoints)
-            {
-                IListener listener = _context.Options.Transport.IsEpoll()
-                    ? new EpollListener(endPoint, Accept, _context.Log.AcceptFailed, _context.Options.TimeProvider)
-                    : new Listener(endPoint, Accept, _context.Log.AcceptFailed, _context.Options.TimeProvider);
-                listener.Start();
-                _listeners.Add(listener);
-                _context.Log.Listening(listener.EndPoint);
-            }
+            foreach (IPEndPoint endPoint in _context.Options.EndPoints) Listen(endPoint, isTls: false);
+            foreach (IPEndPoint endPoint in _context.Options.TlsEndPoints) Listen(endPoint, isTls: true);
         }
         catch
         {
@@ -77,6 +78,9 @@ public sealed class TurboServer : IAsyncDisposable
         if (Interlocked.Exchange(ref _isStopping, 1) != 0) return 0;
         _context.BeginDrain();
         foreach (IListener listener in _listeners) await listener.StopAsync().ConfigureAwait(false);
+        // No request is in flight on them. What has just ended its handshake sees the drain as a connection.
+        _handshakes.ForEach(static (handshake, _) => handshake.End(EndReason.Draining), 0L);
+        await _handshakes.WhenEmpty().WaitAsync(s_lastPatience).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _connections.ForEach(static (connection, _) => connection.BeginDrain(), 0L);
         int aborted = 0;
         try
@@ -87,7 +91,7 @@ public sealed class TurboServer : IAsyncDisposable
         {
             aborted = _connections.Count;
             _connections.ForEach(static (connection, _) => connection.Transport.Abort(EndReason.Draining), 0L);
-            await _connections.WhenEmpty().WaitAsync(TimeSpan.FromSeconds(5)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await _connections.WhenEmpty().WaitAsync(s_lastPatience).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
         if (_timer is not null) await _timer.DisposeAsync().ConfigureAwait(false);
         return aborted;
@@ -99,16 +103,28 @@ public sealed class TurboServer : IAsyncDisposable
     /// <summary>Serves a connection that did not come from a listener.</summary>
     internal Task ServeAsync(Connection transport) => RunAsync(new Http1Connection(_context, transport));
 
-    private void Accept(Socket socket)
+    private void Listen(IPEndPoint endPoint, bool isTls)
     {
-        if (_connections.Count >= _context.Limits.MaxConnections)
-        {
-            Refuse(socket);
-            return;
-        }
+        Action<Connection> accepted = isTls ? AcceptTls : Accept;
+        IListener listener = _context.Options.Transport.IsEpoll()
+            ? new EpollListener(endPoint, accepted, _context.Log.AcceptFailed, _context.Options.TimeProvider)
+            : new Listener(endPoint, socket => Accept(socket, isTls), _context.Log.AcceptFailed, _context.Options.TimeProvider);
+        listener.Start();
+        _listeners.Add(listener);
+        _context.Log.Listening(listener.EndPoint, isTls);
+    }
+
+    private void Accept(Socket socket, bool isTls)
+    {
         SocketTransport transport;
         try
         {
+            if (!isTls && IsFull)
+            {
+                _context.Log.RequestRejected(socket.RemoteEndPoint as IPEndPoint, RejectReason.TooManyConnections);
+                _lastWords.Say(socket, _context.Options.RefusalResponse.Span);
+                return;
+            }
             transport = new SocketTransport(socket, PinnedBlockPool.Shared);
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException)
@@ -117,34 +133,54 @@ public sealed class TurboServer : IAsyncDisposable
             socket.Dispose();
             return;
         }
-        _ = RunAsync(new Http1Connection(_context, transport));
+        if (isTls) AcceptTls(transport);
+        else _ = RunAsync(new Http1Connection(_context, transport));
     }
 
     private void Accept(Connection transport)
     {
-        if (_connections.Count >= _context.Limits.MaxConnections) _ = RefuseAsync(transport);
+        if (IsFull) _ = RefuseAsync(transport);
         else _ = RunAsync(new Http1Connection(_context, transport));
     }
 
-    private async Task RefuseAsync(Connection transport)
+    private void AcceptTls(Connection transport)
     {
-        _context.Log.RequestRejected(transport.RemoteEndPoint, RejectReason.TooManyConnections);
-        bool lingers = Interlocked.Increment(ref _refused) <= MaxRefused;
-        using CancellationTokenSource timeout = new(_context.Limits.LingerTimeout, _context.Options.TimeProvider);
-        await using CancellationTokenRegistration cutting = timeout.Token.UnsafeRegister(static state => ((Connection)state!).Abort(EndReason.Rejected), transport);
+        if (_handshakes.Count < _context.Limits.MaxHandshakes)
+        {
+            _ = ShakeHandsAsync(new TlsHandshake(_context, transport, _lastWords));
+            return;
+        }
+        _context.Log.HandshakeFailed(transport.RemoteEndPoint, EndReason.TooManyHandshakes, null);
+        transport.Close();
+    }
+
+    private async Task ShakeHandsAsync(TlsHandshake handshake)
+    {
+        _handshakes.Add(handshake);
         try
         {
-            transport.Output.Write(_context.Options.RefusalResponse.Span);
-            await transport.Output.CompleteAsync().ConfigureAwait(false);
-            // The request that the client has sent would turn a close into a reset that overtakes the 503.
-            while (lingers && await transport.Input.ReadAsync().ConfigureAwait(false) is { IsCompleted: false } read) transport.Input.AdvanceTo(read.Buffer.End);
+            // One that was accepted while the drain began sees it here.
+            if (_context.IsDraining) handshake.End(EndReason.Draining);
+            TlsTransport? transport = await handshake.RunAsync().ConfigureAwait(false);
+            if (transport is null) return;
+            // A refused one keeps the handshake's place, and may be ended with it. Another is in the one table before it
+            // leaves the other, so that a stop waits for it.
+            if (IsFull) await RefuseAsync(transport).ConfigureAwait(false);
+            else if (handshake.TryHandOver()) _ = RunAsync(new Http1Connection(_context, transport));
+            else transport.Close();
         }
-        catch (Exception e) when (Http1Connection.IsTransportFault(e))
+        finally
         {
-            // It has reset, or does not close: either way this is the end.
+            _handshakes.Remove(handshake);
         }
-        Interlocked.Decrement(ref _refused);
-        transport.Close();
+    }
+
+    private bool IsFull => _connections.Count >= _context.Limits.MaxConnections;
+
+    private Task RefuseAsync(Connection transport)
+    {
+        _context.Log.RequestRejected(transport.RemoteEndPoint, RejectReason.TooManyConnections);
+        return _lastWords.SayAsync(transport, _context.Options.RefusalResponse);
     }
 
     private async Task RunAsync(Http1Connection connection)
@@ -162,49 +198,10 @@ public sealed class TurboServer : IAsyncDisposable
         }
     }
 
-    private void Refuse(Socket socket)
-    {
-        try
-        {
-            _context.Log.RequestRejected(socket.RemoteEndPoint as IPEndPoint, RejectReason.TooManyConnections);
-            // A fresh socket's buffer takes this at once or the client is not worth waiting for.
-            socket.Blocking = false;
-            socket.Send(_context.Options.RefusalResponse.Span);
-            socket.Shutdown(SocketShutdown.Send);
-        }
-        catch (SocketException)
-        {
-            // The client has gone: nobody is left to tell.
-            socket.Dispose();
-            return;
-        }
-        _ = LingerAsync(socket);
-    }
-
-    // The request that the client has sent would turn a close into a reset that overtakes the 503.
-    private async Task LingerAsync(Socket socket)
-    {
-        if (Interlocked.Increment(ref _refused) <= MaxRefused)
-        {
-            using CancellationTokenSource timeout = new(_context.Limits.LingerTimeout, _context.Options.TimeProvider);
-            byte[] dropped = ArrayPool<byte>.Shared.Rent(4096);
-            try
-            {
-                while (await socket.ReceiveAsync(dropped, timeout.Token).ConfigureAwait(false) > 0) { }
-            }
-            catch (Exception e) when (e is SocketException or OperationCanceledException)
-            {
-                // It has reset, or does not close: either way this is the end.
-            }
-            ArrayPool<byte>.Shared.Return(dropped);
-        }
-        Interlocked.Decrement(ref _refused);
-        socket.Dispose();
-    }
-
     private void Tick()
     {
         _context.Clock.Update();
+        _handshakes.ForEach(static (handshake, now) => handshake.Tick(now), _context.Clock.Now);
         _connections.ForEach(static (connection, now) => connection.Tick(now), _context.Clock.Now);
     }
 }

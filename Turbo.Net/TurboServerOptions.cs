@@ -7,8 +7,14 @@ namespace Turbo.Net;
 /// <summary>What a <see cref="TurboServer"/> is made with. Frozen once it starts.</summary>
 public sealed record TurboServerOptions
 {
-    /// <summary>Where to listen; port 0 takes a free one. Default: port 8080 on every address.</summary>
+    /// <summary>Where to listen for plain HTTP; port 0 takes a free one. Default: port 8080 on every address.</summary>
     public IReadOnlyList<IPEndPoint> EndPoints { get; init; } = [new(IPAddress.IPv6Any, 8080)];
+
+    /// <summary>Where to listen for HTTP in TLS, as <see cref="Tls"/> says. Default: nowhere.</summary>
+    public IReadOnlyList<IPEndPoint> TlsEndPoints { get; init; } = [];
+
+    /// <summary>Certificate and manner of TLS; needed where <see cref="TlsEndPoints"/> has any.</summary>
+    public TlsOptions? Tls { get; init; }
 
     /// <summary>Every size, count and time that bounds the server.</summary>
     public ServerLimits Limits { get; init; } = new();
@@ -33,7 +39,7 @@ public sealed record TurboServerOptions
 
     /// <summary>
     /// The whole response, sent unasked, to a connection over <see cref="ServerLimits.MaxConnections"/>; it must say
-    /// Connection: close. Default: 503 without content, Retry-After one second.
+    /// Connection: close. On a TLS endpoint it is sent in TLS. Default: 503 without content, Retry-After one second.
     /// </summary>
     public ReadOnlyMemory<byte> RefusalResponse { get; init; } =
         "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\nConnection: close\r\n\r\n"u8.ToArray();

@@ -1,5 +1,4 @@
-using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
+using Turbo.Net.Tls;
 
 namespace Turbo.Server;
 
@@ -14,14 +13,18 @@ internal static class TlsPair
         if (certFile.Length == 0) return Line("TLS_CERT", certFile, "expected the path of the certificate of TLS_KEY, since that is set");
         try
         {
-            using X509Certificate2 certificate = X509Certificate2.CreateFromPemFile(certFile, keyFile);
+            CertificateFiles.Open(certFile, keyFile).Dispose();
             return null;
         }
-        catch (Exception e) when (e is CryptographicException or ArgumentException or IOException or UnauthorizedAccessException)
+        catch (InvalidCertificateException e)
         {
-            return Line("TLS_CERT", certFile, "expected a PEM certificate that fits the unencrypted PEM key of TLS_KEY");
+            return Line(e);
         }
     }
+
+    /// <summary>The line for files that cannot be served with.</summary>
+    public static string Line(InvalidCertificateException e) =>
+        Line(e.IsKey ? "TLS_KEY" : "TLS_CERT", e.File, "expected " + OptionMask.Printable(e.Expected));
 
     private static string Line(string name, string value, string reason) =>
         OptionRow.ErrorLine(name, OptionMask.Printable(value), reason);

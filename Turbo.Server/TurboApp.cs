@@ -1,5 +1,6 @@
 using System.Net;
 using Turbo.Net;
+using Turbo.Net.Tls;
 using Turbo.Server.Ai;
 using Turbo.Server.Api;
 using Turbo.Server.Auth;
@@ -21,12 +22,15 @@ internal sealed class TurboApp : IAsyncDisposable
     private readonly LogWriter _logWriter;
     private readonly Passwords _passwords;
     private readonly EventRetention? _retention;
+    private readonly CertificateFiles? _certificate;
     private readonly TurboServer _server;
     private readonly Dispatcher _dispatcher;
     private int _isStopping;
 
-    private TurboApp(AppOptions options, IReadOnlyList<IPEndPoint> endPoints, Db db, Backplane backplane, LogWriter logWriter, TimeProvider time)
+    private TurboApp(
+        AppOptions options, IReadOnlyList<IPEndPoint> endPoints, CertificateFiles? certificate, Db db, Backplane backplane, LogWriter logWriter, TimeProvider time)
     {
+        _certificate = certificate;
         Options = options;
         Time = time;
         Db = db;
@@ -62,7 +66,13 @@ internal sealed class TurboApp : IAsyncDisposable
         Dispatcher dispatcher = _dispatcher = new Dispatcher(this, Routes.Build(), new RequestLog(logWriter, options.LogLevel));
         TurboServerOptions serverOptions = new()
         {
-            EndPoints = endPoints,
+            EndPoints = certificate is null ? endPoints : [],
+            TlsEndPoints = certificate is null ? [] : endPoints,
+            Tls = certificate is null ? null : new TlsOptions
+            {
+                SelectCertificate = _ => certificate.Current,
+                PlainTextResponse = ApiError.PlainText.ToResponse("Bad Request", cors.Unasked.Span),
+            },
             Transport = options.Transport,
             Limits = options.Limits,
             Log = new ServerLog(Log),
@@ -133,7 +143,8 @@ internal sealed class TurboApp : IAsyncDisposable
     internal long RequestsWithoutRow => _dispatcher.RequestsWithoutRow;
 
     /// <summary>
-    /// Opens what the options name and listens. Throws <see cref="StorageException"/> when the database cannot be
+    /// Opens what the options name and listens. Throws <see cref="InvalidCertificateException"/> when the certificate
+    /// cannot be served with, <see cref="StorageException"/> when the database cannot be
     /// opened, <see cref="Redis.RedisUnavailableException"/> when Redis cannot be reached and
     /// <see cref="System.Net.Sockets.SocketException"/> when an address cannot be bound; then nothing is left open.
     /// </summary>
@@ -147,17 +158,20 @@ internal sealed class TurboApp : IAsyncDisposable
         foreach (ListenAddress address in options.Addresses) endPoints.AddRange(await address.ResolveAsync(CancellationToken.None));
         LogWriter logWriter = new(log ?? Console.OpenStandardOutput(), options.LogFormat, time);
         AppLog startLog = new(logWriter, options.LogLevel);
+        CertificateFiles? certificate = null;
         Backplane? backplane = null;
         TurboApp app;
         try
         {
+            if (options.TlsCertFile.Length > 0) certificate = CertificateFiles.Open(options.TlsCertFile, options.TlsKeyFile, time, new ServerLog(startLog));
             backplane = await Backplane.OpenAsync(options, time, (what, failure) => Report(startLog, what, failure));
             Db db = await Db.OpenAsync(options.Database, DbOptionsOf(options), time);
-            app = new TurboApp(options, endPoints, db, backplane, logWriter, time);
+            app = new TurboApp(options, endPoints, certificate, db, backplane, logWriter, time);
         }
         catch
         {
             if (backplane is not null) await backplane.DisposeAsync();
+            certificate?.Dispose();
             logWriter.Dispose();
             throw;
         }
@@ -194,6 +208,7 @@ internal sealed class TurboApp : IAsyncDisposable
         await Events.DisposeAsync();
         await Sessions.DisposeAsync();
         _passwords.Dispose();
+        _certificate?.Dispose();
         await Backplane.DisposeAsync();
         await Db.DisposeAsync();
         _logWriter.Dispose();

@@ -15,7 +15,7 @@ namespace Turbo.Net.Http1;
 /// Requests that are already buffered are answered in one batch, with one flush. The exchange object is rented from
 /// the first byte of a batch to its flush, so that an idle connection holds none.
 /// </summary>
-internal sealed partial class Http1Connection(ServerContext server, Connection transport)
+internal sealed partial class Http1Connection(ServerContext server, Connection transport) : ITableEntry
 {
     // Unflushed bytes after which a batch is flushed although more requests are buffered.
     private const int BatchBytes = 32 * 1024;
@@ -38,7 +38,6 @@ internal sealed partial class Http1Connection(ServerContext server, Connection t
         set => Volatile.Write(ref _protocol, value);
     }
 
-    /// <summary>Where the connection stands in the server's table; the table's.</summary>
     public int TableIndex { get; set; }
 
     public async Task RunAsync()

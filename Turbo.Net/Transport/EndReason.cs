@@ -27,4 +27,12 @@ public enum EndReason : byte
     Upgraded,
     /// <summary>Ended by the application.</summary>
     Aborted,
+    /// <summary>A TLS handshake failed: the peer left, speaks another TLS, or refused the certificate.</summary>
+    HandshakeFailed,
+    /// <summary>A TLS handshake took longer than <see cref="ServerLimits.HandshakeTimeout"/>.</summary>
+    HandshakeTimeout,
+    /// <summary>The client speaks HTTP without TLS on a TLS endpoint.</summary>
+    PlainText,
+    /// <summary>Over <see cref="ServerLimits.MaxHandshakes"/>.</summary>
+    TooManyHandshakes,
 }

@@ -2,96 +2,123 @@ using System.Buffers;
 using System.IO.Pipelines;
 using System.Net;
 using System.Net.Security;
-using System.Net.Sockets;
+using System.Runtime.CompilerServices;
 using Turbo.Net.Buffers;
 
 namespace Turbo.Net.Transport;
 
 /// <summary>
-/// A connection in TLS: two pumps between pipes and an <see cref="SslStream"/>. The receiving pump always reads, as a
-/// socket transport does, so that a close is seen while nobody waits for data.
+/// A connection in TLS above another one, of a server or a client: two pumps between pipes and an <see cref="SslStream"/>.
+/// The receiving pump always reads, so that a close is seen while nobody waits for data. The peer's close_notify is its
+/// FIN; the other direction goes on (RFC 8446 §6.1).
 /// </summary>
 internal sealed class TlsTransport : Connection
 {
-    private readonly Socket _socket;
+    // How much may wait between the connection below and the handler before it is no longer read (or the handler waits).
+    private const int PauseBytes = 64 * 1024;
+    private const int ResumeBytes = 32 * 1024;
+
+    // The most that fits one TLS record (RFC 8446 §5.1).
+    private const int RecordBytes = 16 * 1024;
+
+    private readonly Connection _below;
+    private readonly TlsInnerStream _inner;
     private readonly SslStream _stream;
     private readonly Pipe _received;
     private readonly Pipe _toSend;
-    private int _pumps = 2;
+    private readonly TlsInput _input;
     private readonly TaskCompletionSource _outputEnded = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    public TlsTransport(Socket socket, SslStream stream, MemoryPool<byte> pool)
+    // The two pumps and the owner: who is the last to end closes the connection below.
+    private int _users = 3;
+    private volatile bool _isClosing;
+
+    /// <param name="below">Becomes this connection's.</param>
+    /// <param name="inner">What <paramref name="stream"/> reads from and writes to: <paramref name="below"/>.</param>
+    /// <param name="stream">After its handshake.</param>
+    public TlsTransport(Connection below, TlsInnerStream inner, SslStream stream)
     {
-        _socket = socket;
+        _below = below;
+        _inner = inner;
         _stream = stream;
-        RemoteEndPoint = socket.RemoteEndPoint as IPEndPoint;
-        LocalEndPoint = socket.LocalEndPoint as IPEndPoint;
-        PipeOptions options = new(pool, PipeScheduler.Inline, PipeScheduler.Inline, 64 * 1024, 32 * 1024, PinnedBlockPool.BlockBytes, useSynchronizationContext: false);
+        PipeOptions options = new(
+            PinnedBlockPool.Shared, PipeScheduler.Inline, PipeScheduler.Inline, PauseBytes, ResumeBytes, PinnedBlockPool.BlockBytes, useSynchronizationContext: false);
         _received = new Pipe(options);
         _toSend = new Pipe(options);
+        _input = new TlsInput(_received.Reader);
+        inner.Established();
+        inner.HoldsWrites = true;
         _ = ReceiveAsync();
         _ = SendAsync();
     }
 
-    public override PipeReader Input => _received.Reader;
+    public override PipeReader Input => _input;
 
     public override PipeWriter Output => _toSend.Writer;
 
-    public override IPEndPoint? RemoteEndPoint { get; }
+    public override IPEndPoint? RemoteEndPoint => _below.RemoteEndPoint;
 
-    public override IPEndPoint? LocalEndPoint { get; }
+    public override IPEndPoint? LocalEndPoint => _below.LocalEndPoint;
 
     public override bool IsTls => true;
 
     public override Task OutputEnded => _outputEnded.Task;
 
-    public override bool HasArrived => TcpProgress.HasArrived(_socket);
+    public override bool HasArrived => _below.HasArrived;
 
-    public override long BytesTaken => TcpProgress.BytesAcknowledged(_socket);
+    public override bool HasPeerReset => _input.IsTruncated || _below.HasPeerReset;
+
+    public override long BytesTaken => _below.BytesTaken;
 
     public override void Abort(EndReason reason)
     {
         if (!BeginAbort(reason)) return;
-        try
-        {
-            _socket.LingerState = new LingerOption(true, 0);
-        }
-        catch (Exception e) when (e is SocketException or ObjectDisposedException)
-        {
-            // Already closed: nothing left to reset.
-        }
-        _socket.Dispose();
+        _below.Abort(reason);
         _outputEnded.TrySetResult();
     }
 
     public override void Close()
     {
+        _isClosing = true;
         _toSend.Writer.Complete();
         _received.Reader.Complete();
-        _socket.Dispose();
+        // Where a pump waits, it waits no longer; the connection below is closed when neither uses it.
+        _below.Input.CancelPendingRead();
+        _below.Output.CancelPendingFlush();
         _outputEnded.TrySetResult();
+        End();
     }
 
     private async Task ReceiveAsync()
     {
         Exception? fault = null;
+        byte[]? record = null;
         try
         {
             while (true)
             {
-                Memory<byte> memory = _received.Writer.GetMemory(1);
-                int read = await _stream.ReadAsync(memory).ConfigureAwait(false);
+                // Without a buffer: an idle connection holds none for what may come, here or in the stream.
+                await _stream.ReadAsync(Memory<byte>.Empty).ConfigureAwait(false);
+                // All of a record at once, so that what came together goes on together.
+                record = ArrayPool<byte>.Shared.Rent(RecordBytes);
+                int read = await _stream.ReadAsync(record).ConfigureAwait(false);
+                _received.Writer.Write(record.AsSpan(0, read));
+                ArrayPool<byte>.Shared.Return(record);
+                record = null;
                 if (read == 0) break;
-                _received.Writer.Advance(read);
                 if ((await _received.Writer.FlushAsync().ConfigureAwait(false)).IsCompleted) break;
             }
+            _input.IsTruncated = _inner.HasEnded;
         }
-        catch (Exception e) when (IsFault(e))
+        catch (Exception e)
         {
-            fault = e as IOException ?? new IOException("the TLS connection failed", e);
+            fault = FaultOf(e);
+            // After bytes that are no TLS nothing is said in it any more, least of all that all is well (RFC 8446 §6.2).
+            if (!_isClosing) Abort(EndReason.PeerReset);
         }
+        if (record is not null) ArrayPool<byte>.Shared.Return(record);
         await _received.Writer.CompleteAsync(fault).ConfigureAwait(false);
-        PumpEnded();
+        End();
     }
 
     private async Task SendAsync()
@@ -103,30 +130,62 @@ internal sealed class TlsTransport : Connection
             {
                 ReadResult result = await _toSend.Reader.ReadAsync().ConfigureAwait(false);
                 ReadOnlySequence<byte> buffer = result.Buffer;
-                foreach (ReadOnlyMemory<byte> piece in buffer) await _stream.WriteAsync(piece).ConfigureAwait(false);
+                if (buffer.IsSingleSegment)
+                {
+                    if (!buffer.IsEmpty) await _stream.WriteAsync(buffer.First).ConfigureAwait(false);
+                }
+                else
+                {
+                    await SealAsync(buffer).ConfigureAwait(false);
+                }
+                // close_notify, then FIN.
+                if (result.IsCompleted) await _stream.ShutdownAsync().ConfigureAwait(false);
+                await _inner.FlushHeldAsync().ConfigureAwait(false);
                 _toSend.Reader.AdvanceTo(buffer.End);
                 if (!result.IsCompleted) continue;
-                // close_notify, then FIN.
-                await _stream.ShutdownAsync().ConfigureAwait(false);
-                _socket.Shutdown(SocketShutdown.Send);
+                await _below.Output.CompleteAsync().ConfigureAwait(false);
+                await _below.OutputEnded.ConfigureAwait(false);
                 break;
             }
         }
-        catch (Exception e) when (IsFault(e))
+        catch (Exception e)
         {
-            fault = e;
+            fault = FaultOf(e);
         }
         await _toSend.Reader.CompleteAsync(fault).ConfigureAwait(false);
         _outputEnded.TrySetResult();
-        PumpEnded();
+        End();
     }
 
-    // The last one releases what the stream holds in native memory.
-    private void PumpEnded()
+    // A record for as much as one holds rather than for each block.
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private async ValueTask SealAsync(ReadOnlySequence<byte> buffer)
     {
-        if (Interlocked.Decrement(ref _pumps) == 0) _stream.Dispose();
+        byte[] record = ArrayPool<byte>.Shared.Rent(RecordBytes);
+        try
+        {
+            while (!buffer.IsEmpty)
+            {
+                int length = (int)Math.Min(buffer.Length, RecordBytes);
+                buffer.Slice(0, length).CopyTo(record);
+                await _stream.WriteAsync(record.AsMemory(0, length)).ConfigureAwait(false);
+                buffer = buffer.Slice(length);
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(record);
+        }
     }
 
-    private static bool IsFault(Exception e) =>
-        e is IOException or SocketException or ObjectDisposedException or OperationCanceledException or InvalidOperationException;
+    private void End()
+    {
+        if (Interlocked.Decrement(ref _users) != 0) return;
+        // What the stream holds in native memory.
+        _stream.Dispose();
+        _below.Close();
+    }
+
+    // Whatever the TLS library throws at bytes that are none of its peer's ends the connection and nothing else.
+    private static IOException FaultOf(Exception e) => e as IOException ?? new IOException("the TLS connection failed", e);
 }

@@ -36,7 +36,7 @@ public sealed class UpstreamPool : IAsyncDisposable
     public UpstreamPool(UpstreamOptions options)
     {
         Options = options;
-        _usesEpoll = !options.IsTls && options.Transport.IsEpoll();
+        _usesEpoll = options.Transport.IsEpoll();
         _resolver = new UpstreamResolver(options);
         _start = options.TimeProvider.GetTimestamp();
         _timer = options.TimeProvider.CreateTimer(static state => ((UpstreamPool)state!).Tick(), this, s_tick, s_tick);
@@ -177,34 +177,15 @@ public sealed class UpstreamPool : IAsyncDisposable
             SocketException? last = null;
             foreach (IPAddress address in addresses)
             {
-                if (_usesEpoll)
-                {
-                    try
-                    {
-                        return await EpollTransport.ConnectAsync(new IPEndPoint(address, Options.Port), timeout.Token).ConfigureAwait(false);
-                    }
-                    catch (SocketException e)
-                    {
-                        last = e;
-                        continue;
-                    }
-                }
-                Socket socket = new(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
                 try
                 {
-                    await socket.ConnectAsync(new IPEndPoint(address, Options.Port), timeout.Token).ConfigureAwait(false);
-                    return Options.IsTls ? await HandshakeAsync(socket, timeout.Token).ConfigureAwait(false) : new SocketTransport(socket, PinnedBlockPool.Shared);
+                    Connection connection = await ConnectAsync(new IPEndPoint(address, Options.Port), timeout.Token).ConfigureAwait(false);
+                    return Options.IsTls ? await HandshakeAsync(connection, timeout.Token).ConfigureAwait(false) : connection;
                 }
                 catch (SocketException e)
                 {
                     // The next address may answer.
-                    socket.Dispose();
                     last = e;
-                }
-                catch
-                {
-                    socket.Dispose();
-                    throw;
                 }
             }
             throw last!;
@@ -215,9 +196,27 @@ public sealed class UpstreamPool : IAsyncDisposable
         }
     }
 
-    private async Task<Connection> HandshakeAsync(Socket socket, CancellationToken cancellation)
+    private async Task<Connection> ConnectAsync(IPEndPoint endPoint, CancellationToken cancellation)
     {
-        SslStream stream = new(new NetworkStream(socket, ownsSocket: false));
+        if (_usesEpoll) return await EpollTransport.ConnectAsync(endPoint, cancellation).ConfigureAwait(false);
+        Socket socket = new(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        try
+        {
+            await socket.ConnectAsync(endPoint, cancellation).ConfigureAwait(false);
+            return new SocketTransport(socket, PinnedBlockPool.Shared);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    private async Task<Connection> HandshakeAsync(Connection below, CancellationToken cancellation)
+    {
+        // The handshake judges the origin's certificate, on the thread pool.
+        TlsInnerStream inner = new(below, work: null);
+        SslStream stream = new(inner);
         SslClientAuthenticationOptions tls = new()
         {
             TargetHost = Options.Host,
@@ -226,13 +225,19 @@ public sealed class UpstreamPool : IAsyncDisposable
         Options.ConfigureTls?.Invoke(tls);
         try
         {
-            await stream.AuthenticateAsClientAsync(tls, cancellation).ConfigureAwait(false);
+            await using (cancellation.UnsafeRegister(static state => ((Connection)state!).Abort(EndReason.HandshakeTimeout), below))
+                await stream.AuthenticateAsClientAsync(tls, CancellationToken.None).ConfigureAwait(false);
+            cancellation.ThrowIfCancellationRequested();
         }
-        catch (IOException e)
+        catch (Exception e)
         {
+            await stream.DisposeAsync().ConfigureAwait(false);
+            below.Close();
+            cancellation.ThrowIfCancellationRequested();
+            if (!Http1.Http1Connection.IsTransportFault(e)) throw;
             throw new AuthenticationException("the TLS handshake failed", e);
         }
-        return new TlsTransport(socket, stream, PinnedBlockPool.Shared);
+        return new TlsTransport(below, inner, stream);
     }
 
     private UpstreamConnection? Pop()

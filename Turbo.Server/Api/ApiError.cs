@@ -52,6 +52,9 @@ internal readonly record struct ApiError(int Status, string Message, string? Par
 
     public static ApiError MethodNotAllowed => new(405, "this path does not take that method", Code: "method_not_allowed");
 
+    /// <summary>A request without TLS, where TLS is spoken.</summary>
+    public static ApiError PlainText => new(400, "this port speaks https, not http", Code: "https_required");
+
     /// <summary>MAX_CONNECTIONS are open.</summary>
     public static ApiError TooManyConnections => new(503, "too many connections; try again", Code: "overloaded");
 

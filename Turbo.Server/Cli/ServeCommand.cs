@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using Turbo.Net;
+using Turbo.Net.Tls;
 using Turbo.Server.Logging;
 using Turbo.Server.Mock;
 using Turbo.Server.Redis;
@@ -45,6 +46,10 @@ internal static class ServeCommand
         catch (SocketException e)
         {
             return Fail($"turbo: ADDRESS=\"{string.Join(',', options.Addresses)}\": cannot listen: {e.Message}", ExitCode.Failed);
+        }
+        catch (InvalidCertificateException e)
+        {
+            return Fail(TlsPair.Line(e), ExitCode.Usage);
         }
         catch (StorageException e)
         {

@@ -79,6 +79,40 @@ internal sealed class KeepAliveTests
         Assert.That(allocated, Is.LessThan(Counted), $"bytes in {Counted} exchanges");
     }
 
+    /// <summary>In TLS, both sides together.</summary>
+    [TestCase(1)]
+    [TestCase(16)]
+    public async Task In_tls(int pipelined)
+    {
+        await using NetServer server = new(isTls: true);
+        using RawClient client = server.Connect();
+        byte[] batch = [.. Enumerable.Repeat(s_browser, pipelined).SelectMany(static b => b)];
+        int answerBytes = pipelined * client.Send(s_browser).Read().ToWire().Length;
+        byte[] answer = new byte[answerBytes];
+        Run(client.Tls!, batch, answer, Warm);
+        // The least of a thread other than the server's.
+        long own = GC.GetAllocatedBytesForCurrentThread();
+        Run(client.Tls!, batch, answer, Counted);
+        own = GC.GetAllocatedBytesForCurrentThread() - own;
+        long allocated = long.MaxValue;
+        for (int round = 0; round < 5 && allocated >= Counted; round++)
+        {
+            long before = GC.GetTotalAllocatedBytes(precise: true);
+            Run(client.Tls!, batch, answer, Counted);
+            allocated = Math.Min(allocated, GC.GetTotalAllocatedBytes(precise: true) - before - own);
+        }
+        Assert.That(allocated, Is.LessThan(Counted), $"bytes in {Counted} exchanges, beside the client's {own}");
+    }
+
+    private static void Run(System.Net.Security.SslStream stream, byte[] batch, byte[] answer, int times)
+    {
+        for (int i = 0; i < times; i++)
+        {
+            stream.Write(batch);
+            stream.ReadExactly(answer);
+        }
+    }
+
     private static void Run(Socket socket, byte[] batch, byte[] answer, int times)
     {
         for (int i = 0; i < times; i++)

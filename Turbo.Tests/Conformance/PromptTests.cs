@@ -350,7 +350,7 @@ internal sealed class PromptTests(DatabaseKind kind) : PromptFixture(kind)
         });
         await StartOnAsync(upstream.EndPoint);
         string chat = await ChatAsync();
-        using (RawClient client = new(App.EndPoint))
+        using (RawClient client = App.Connect())
         {
             string form = $"id={chat}&prompt=x";
             client.Send($"POST /chat/prompt HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {Owner.Token}\r\nContent-Length: {form.Length}\r\n\r\n{form}");

@@ -24,7 +24,7 @@ internal sealed class ProxyRoutesTests(DatabaseKind kind) : EachKindFixture(kind
         using FaultyUpstream upstream = new(static peer => { peer.ReadRequest(); peer.Send(Ok); });
         await using TestApp app = await StartAsync(upstream, ProxyAuth.Session);
         (string token, string id) = await app.SignUpAsync("alice");
-        using RawClient client = new(app.EndPoint);
+        using RawClient client = app.Connect();
         string line = credential.Replace("{T}", token).Replace("{B}", Convert.ToBase64String(Encoding.ASCII.GetBytes("any:" + token)));
         RawResponse response = client.Exchange($"POST /v1/x%2Fy?a=b%20c HTTP/1.1\r\nHost: turbo\r\n{line}X-Mine: 1\r\nContent-Length: 2\r\n\r\nhi");
         Assert.That((response.Status, response.Text), Is.EqualTo((200, "{}")));
@@ -44,7 +44,7 @@ internal sealed class ProxyRoutesTests(DatabaseKind kind) : EachKindFixture(kind
     {
         using FaultyUpstream upstream = new(static peer => { peer.ReadRequest(); peer.Send(Ok); });
         await using TestApp app = await StartAsync(upstream, ProxyAuth.Session);
-        using RawClient client = new(app.EndPoint);
+        using RawClient client = app.Connect();
         RawResponse response = client.Exchange($"GET /v1/models HTTP/1.1\r\nHost: turbo\r\n{credential}\r\n");
         Assert.That(response.Status, Is.EqualTo(401));
         Assert.That(response.Text, Does.Contain("\"type\":\"authentication_error\"").And.Contain($"\"code\":\"{code}\""));
@@ -60,7 +60,7 @@ internal sealed class ProxyRoutesTests(DatabaseKind kind) : EachKindFixture(kind
     {
         using FaultyUpstream upstream = new(static peer => { peer.ReadRequest(); peer.Send(Ok); });
         await using TestApp app = await StartAsync(upstream, mode);
-        using RawClient client = new(app.EndPoint);
+        using RawClient client = app.Connect();
         Assert.That(client.Exchange($"GET /v1/models HTTP/1.1\r\nHost: turbo\r\n{credential}\r\n").Status, Is.EqualTo(200));
         string[] received = upstream.Peer(0).Received.ToString().Split("\r\n");
         Assert.That(received.SingleOrDefault(static l => l.StartsWith("Authorization:", StringComparison.OrdinalIgnoreCase)), Is.EqualTo(expected));
@@ -92,7 +92,7 @@ internal sealed class ProxyRoutesTests(DatabaseKind kind) : EachKindFixture(kind
             peer.Send("HTTP/1.1 200 OK\r\naccess-control-allow-origin: https://theirs.example\r\nContent-Length: 0\r\n\r\n");
         });
         await using TestApp app = await StartAsync(upstream, ProxyAuth.None);
-        using RawClient client = new(app.EndPoint);
+        using RawClient client = app.Connect();
         RawResponse response = client.Exchange("GET /v1/a HTTP/1.1\r\nHost: turbo\r\nOrigin: https://app.example\r\n\r\n");
         Assert.That(response.Field("Access-Control-Allow-Origin"), Is.EqualTo("https://app.example"));
         Assert.That(response.Field("Vary"), Is.EqualTo("Origin"));
@@ -182,14 +182,14 @@ internal sealed class ProxyRoutesTests(DatabaseKind kind) : EachKindFixture(kind
             peer.WaitForEnd();
         });
         await using TestApp app = await StartAsync(upstream, ProxyAuth.None);
-        using (RawClient client = new(app.EndPoint))
+        using (RawClient client = app.Connect())
         {
             client.Send("GET /v1/silent HTTP/1.1\r\nHost: turbo\r\n\r\n");
             Assert.That(asked.Wait(Until.Deadline));
             client.Reset();
         }
         await Until.TrueAsync(() => upstream.Peer(0).HasEnded);
-        using (RawClient client = new(app.EndPoint))
+        using (RawClient client = app.Connect())
         {
             client.Send("GET /v1/stream HTTP/1.1\r\nHost: turbo\r\n\r\n");
             client.ReadHead();
@@ -223,12 +223,12 @@ internal sealed class ProxyRoutesTests(DatabaseKind kind) : EachKindFixture(kind
         await using TestApp app = await StartAsync(upstream, ProxyAuth.Session);
         (string token, _) = await app.SignUpAsync("alice");
         string request = $"GET /v1/realtime HTTP/1.1\r\nHost: turbo\r\nAuthorization: Bearer {token}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
-        using (RawClient client = new(app.EndPoint))
+        using (RawClient client = app.Connect())
         {
             Assert.That(client.Send(request).ReadHead(), Does.StartWith("HTTP/1.1 101 "));
             Assert.That(Encoding.ASCII.GetString(client.Send("ping").Take(4)), Is.EqualTo("ping"));
         }
-        using (RawClient client = new(app.EndPoint)) Assert.That(client.Exchange(request).Text, Is.EqualTo("no"));
+        using (RawClient client = app.Connect()) Assert.That(client.Exchange(request).Text, Is.EqualTo("no"));
         await Until.TrueAsync(() => app.App.Events.QueuedRows + app.App.Events.StoredRows == 3);
         Assert.That((await app.EventsAsync()).Where(static row => row.Endpoint == "/v1/realtime").Select(static row => row.Status), Is.EquivalentTo(new[] { 101, 403 }));
     }

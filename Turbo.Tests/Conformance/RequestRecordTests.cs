@@ -95,7 +95,7 @@ internal sealed class RequestRecordTests(DatabaseKind kind) : EachKindFixture(ki
         RawResponse answer;
         await using (app)
         {
-            using RawClient client = new(app.EndPoint);
+            using RawClient client = app.Connect();
             answer = client.Exchange("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n");
             Assert.That(await app.EventsAsync(), Is.Empty);
         }
@@ -110,7 +110,7 @@ internal sealed class RequestRecordTests(DatabaseKind kind) : EachKindFixture(ki
     public async Task A_body_cut_short_or_malformed_has_its_row()
     {
         await using TestApp app = await StartAppAsync();
-        using RawClient client = new(app.EndPoint);
+        using RawClient client = app.Connect();
         RawResponse answer = client.Exchange("POST /user/login HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n");
         Assert.That((answer.Status, answer.Field("Connection")), Is.EqualTo((400, "close")));
         Assert.That(answer.Text, Does.Contain("malformed chunked body"));
@@ -138,7 +138,7 @@ internal sealed class RequestRecordTests(DatabaseKind kind) : EachKindFixture(ki
         {
             TrustedProxies = [.. trusted.Split(',', StringSplitOptions.RemoveEmptyEntries).Select(static text => IPNetwork.Parse(text.Contains('/') ? text : text + "/32"))],
         });
-        using RawClient client = new(app.EndPoint);
+        using RawClient client = app.Connect();
         client.Exchange($"GET /healthz HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: {forwarded}\r\nConnection: close\r\n\r\n");
         Assert.That((await app.EventsAsync()).Single().ClientIp, Is.EqualTo(expected));
     }
@@ -147,7 +147,7 @@ internal sealed class RequestRecordTests(DatabaseKind kind) : EachKindFixture(ki
     public async Task Forwarded_addresses_in_several_fields_are_one_list()
     {
         await using TestApp app = await StartAppAsync(static options => options with { TrustedProxies = [IPNetwork.Parse("127.0.0.1/32"), IPNetwork.Parse("10.0.0.0/8")] });
-        using RawClient client = new(app.EndPoint);
+        using RawClient client = app.Connect();
         client.Exchange("GET /healthz HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 6.6.6.6\r\nX-Forwarded-For: 203.0.113.9, 10.0.0.1\r\nx-forwarded-for: 10.0.0.2\r\nConnection: close\r\n\r\n");
         Assert.That((await app.EventsAsync()).Single().ClientIp, Is.EqualTo("203.0.113.9"));
     }

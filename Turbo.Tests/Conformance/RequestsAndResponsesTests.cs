@@ -167,7 +167,7 @@ internal sealed class RequestsAndResponsesTests(DatabaseKind kind) : EachKindFix
     [TestCase("POST /user/login HTTP/1.1\r\nHost: a\r\nContent-Length: 1048577\r\n\r\n", 413, "invalid_request_error")]
     public void What_the_server_refuses_has_the_error_shape(string request, int status, string type)
     {
-        using RawClient client = new(_app.EndPoint);
+        using RawClient client = _app.Connect();
         RawResponse response = client.Exchange(request.Replace("{long}", new string('x', 16 * 1024)));
         Assert.That(response.Status, Is.EqualTo(status));
         Assert.That((response.Field("Content-Type"), response.Field("Connection")), Is.EqualTo(("application/json", "close")));
@@ -179,9 +179,9 @@ internal sealed class RequestsAndResponsesTests(DatabaseKind kind) : EachKindFix
     public async Task A_connection_too_many_is_503_in_the_error_shape()
     {
         await using TestApp app = await StartAppAsync(static options => options with { Limits = options.Limits with { MaxConnections = 1 } });
-        using RawClient first = new(app.EndPoint);
+        using RawClient first = app.Connect();
         Assert.That(first.Exchange("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n").Status, Is.EqualTo(200));
-        using RawClient second = new(app.EndPoint);
+        using RawClient second = app.Connect();
         RawResponse refused = second.Read();
         second.ExpectFin();
         Assert.That((refused.Status, refused.Field("Retry-After"), refused.Field("Access-Control-Allow-Origin")), Is.EqualTo((503, "1", "*")));
@@ -192,7 +192,7 @@ internal sealed class RequestsAndResponsesTests(DatabaseKind kind) : EachKindFix
     public async Task A_body_that_does_not_come_is_408()
     {
         await using TestApp app = await StartAppAsync(static options => options with { Limits = options.Limits with { BodyTimeout = TimeSpan.FromMilliseconds(50) } });
-        using RawClient client = new(app.EndPoint);
+        using RawClient client = app.Connect();
         RawResponse response = client.Exchange("POST /user/login HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nuser");
         Assert.That((response.Status, response.Field("Connection")), Is.EqualTo((408, "close")));
         Assert.That(response.Text, Does.Contain("\"type\":\"invalid_request_error\""));

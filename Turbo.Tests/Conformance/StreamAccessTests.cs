@@ -249,7 +249,7 @@ internal sealed class StreamAccessTests(DatabaseKind kind) : StreamFixture(kind)
     public async Task A_foreign_page_does_not_get_in_on_a_cookie()
     {
         await StartAsync(options => options with { CorsOrigins = ["https://friend.example"] });
-        string target = $"/chat/stream?id={await ChatAsync()}", cookie = $"sess={Owner.Token}", own = $"http://127.0.0.1:{App.EndPoint.Port}";
+        string target = $"/chat/stream?id={await ChatAsync()}", cookie = $"sess={Owner.Token}", own = App.Origin();
         Assert.That(await OpensAsync("https://evil.example", null), Is.EqualTo(403));
         Assert.That(await OpensAsync("null", null), Is.EqualTo(403));
         Assert.That(await OpensAsync("https://friend.example", null), Is.EqualTo(101));

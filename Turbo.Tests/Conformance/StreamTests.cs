@@ -135,7 +135,7 @@ internal sealed class StreamTests(DatabaseKind kind) : StreamFixture(kind)
         Assert.That(client.Response.Headers.CacheControl!.ToString(), Is.EqualTo("no-cache"));
         Reply head = await App.SendAsync(HttpMethod.Head, $"/chat/stream?id={chat}", null, Owner.Token);
         Assert.That((head.Status, head.Field("Content-Type"), head.Content), Is.EqualTo((200, "text/event-stream", "")));
-        using RawClient old = new(App.EndPoint);
+        using RawClient old = App.Connect();
         old.Send($"GET /chat/stream?chat_id={chat} HTTP/1.0\r\nAuthorization: Bearer {Owner.Token}\r\n\r\n");
         Assert.That(old.ReadHead(), Does.Contain("Content-Type: text/event-stream"));
         JsonElement answer = await PromptAsync(Owner, chat, "x");
@@ -186,7 +186,7 @@ internal sealed class StreamTests(DatabaseKind kind) : StreamFixture(kind)
     {
         ManualTimeProvider time = new();
         await StartAsync(time: time);
-        using RawClient client = new(App.EndPoint);
+        using RawClient client = App.Connect();
         client.Send($"GET /chat/stream?id={await ChatAsync()} HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nAuthorization: Bearer {Owner.Token}\r\n\r\n");
         Assert.That(client.ReadHead(), Does.StartWith("HTTP/1.1 101"));
         // Its pong says that the server is receiving.

@@ -30,14 +30,21 @@ internal sealed class NetServer : IAsyncDisposable
 
         public void ConnectionFailed(IPEndPoint? client, Exception error) => Bugs.Enqueue(error);
 
+        public readonly ConcurrentQueue<EndReason> Handshakes = [];
+
+        public void HandshakeFailed(IPEndPoint? client, EndReason reason, Exception? error) => Handshakes.Enqueue(reason);
+
         public void AcceptFailed(Exception error) => AcceptFaults.Enqueue(error);
     }
 
-    public NetServer(RequestHandler? handler = null, ServerLimits? limits = null, TimeProvider? time = null, bool listens = true, Func<TurboServerOptions, TurboServerOptions>? with = null)
+    public NetServer(RequestHandler? handler = null, ServerLimits? limits = null, TimeProvider? time = null, bool listens = true, Func<TurboServerOptions, TurboServerOptions>? with = null, bool isTls = false)
     {
+        IsTls = isTls;
         TurboServerOptions options = new()
         {
-            EndPoints = listens ? [new(IPAddress.Loopback, 0)] : [],
+            EndPoints = listens && !isTls ? [new(IPAddress.Loopback, 0)] : [],
+            TlsEndPoints = listens && isTls ? [new(IPAddress.Loopback, 0)] : [],
+            Tls = isTls ? new TlsOptions { SelectCertificate = static _ => TestCertificates.SharedServer } : null,
             Limits = limits ?? new(),
             Log = Log,
             TimeProvider = time ?? TimeProvider.System,
@@ -55,7 +62,9 @@ internal sealed class NetServer : IAsyncDisposable
 
     public IPEndPoint EndPoint => Server.EndPoints[0];
 
-    public RawClient Connect(int receiveBufferBytes = 0) => new(EndPoint, receiveBufferBytes);
+    public bool IsTls { get; }
+
+    public RawClient Connect(int receiveBufferBytes = 0) => new(EndPoint, receiveBufferBytes, IsTls ? TestCertificates.Shared.Client() : null);
 
     public MemoryClient ConnectInMemory() => new(Server);
 

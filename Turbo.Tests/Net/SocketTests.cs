@@ -7,8 +7,9 @@ using Turbo.Tests.Support;
 namespace Turbo.Tests.Net;
 
 /// <summary>Real sockets: content of every size both ways, back-pressure, resets, limits at their edge and one past.</summary>
-[TestFixture]
-internal sealed class SocketTests
+[TestFixture(false)]
+[TestFixture(true)]
+internal sealed class SocketTests(bool isTls)
 {
     private const string Get = "GET /plaintext HTTP/1.1\r\nHost: h\r\n\r\n";
 
@@ -23,7 +24,7 @@ internal sealed class SocketTests
 
     private RawClient Connect(RequestHandler? handler = null, ServerLimits? limits = null, int receiveBufferBytes = 0)
     {
-        _server ??= new NetServer(handler, limits);
+        _server ??= new NetServer(handler, limits, isTls: isTls);
         return _server.Connect(receiveBufferBytes);
     }
 
@@ -104,7 +105,7 @@ internal sealed class SocketTests
     }
 
     [Test]
-    public void A_handler_that_does_not_read_holds_the_client_back()
+    public async Task A_handler_that_does_not_read_holds_the_client_back()
     {
         TaskCompletionSource gate = new(TaskCreationOptions.RunContinuationsAsynchronously);
         long read = 0;
@@ -123,14 +124,20 @@ internal sealed class SocketTests
         const long total = 64L << 20;
         client.Send($"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: {total}\r\n\r\n");
         long sent = 0;
-        client.Socket.Blocking = false;
+        Task sending = Task.Run(() =>
+        {
+            while (Volatile.Read(ref sent) < total)
+            {
+                int length = (int)Math.Min(64 * 1024, total - sent);
+                client.Send(s_pattern.AsSpan(0, length));
+                Interlocked.Add(ref sent, length);
+            }
+        });
         // The kernel takes what its buffers hold, and then nothing while the handler does not read.
-        while (sent < total && client.Socket.Poll(TimeSpan.FromMilliseconds(300), SelectMode.SelectWrite))
-            sent += client.Socket.Send(s_pattern.AsSpan(0, (int)Math.Min(1 << 20, total - sent)));
-        Assert.That(sent, Is.LessThan(32L << 20), "the server reads on for nobody");
-        client.Socket.Blocking = true;
+        for (long before = -1; before != Volatile.Read(ref sent); await Task.Delay(300)) before = Volatile.Read(ref sent);
+        Assert.That(Volatile.Read(ref sent), Is.LessThan(32L << 20), "the server reads on for nobody");
         gate.SetResult();
-        while (sent < total) sent += client.Socket.Send(s_pattern.AsSpan(0, (int)Math.Min(1 << 20, total - sent)));
+        await Until.DoneAsync(sending);
         Assert.That(client.Read().Text, Is.EqualTo("all"));
         Assert.That(read, Is.EqualTo(total));
     }
@@ -249,12 +256,12 @@ internal sealed class SocketTests
             exchange.Response.EndHeadChunked();
             while (await exchange.Response.WriteAsync(piece)) { }
             Interlocked.Increment(ref stopped);
-        });
+        }, isTls: isTls);
         await Task.WhenAll(Enumerable.Range(0, 4).Select(n => Task.Run(() =>
         {
             for (int i = 0; i < 25; i++)
             {
-                using RawClient client = new(_server.EndPoint);
+                using RawClient client = _server.Connect();
                 client.Send(Get + Get);
                 client.Take(1 + (i * 997));
                 if ((i + n) % 2 == 0) client.Reset();

@@ -407,7 +407,7 @@ internal sealed class AppOptionsTests
         string folder = Directory.CreateTempSubdirectory("turbo-tls").FullName;
         try
         {
-            string cert = Path.Combine(folder, "cert.pem"), key = Path.Combine(folder, "key.pem"), other = Path.Combine(folder, "other.pem");
+            string cert = Path.Combine(folder, "cert.pem"), key = Path.Combine(folder, "key.pem"), other = Path.Combine(folder, "other.pem"), encrypted = Path.Combine(folder, "encrypted.pem");
             using (var ecdsa = ECDsa.Create(ECCurve.NamedCurves.nistP256))
             using (var wrong = ECDsa.Create(ECCurve.NamedCurves.nistP256))
             {
@@ -416,14 +416,16 @@ internal sealed class AppOptionsTests
                 File.WriteAllText(cert, made.ExportCertificatePem());
                 File.WriteAllText(key, ecdsa.ExportPkcs8PrivateKeyPem());
                 File.WriteAllText(other, wrong.ExportPkcs8PrivateKeyPem());
+                File.WriteAllText(encrypted, ecdsa.ExportEncryptedPkcs8PrivateKeyPem("secret", new PbeParameters(PbeEncryptionAlgorithm.Aes128Cbc, HashAlgorithmName.SHA256, 1000)));
             }
-            const string unfit = "expected a PEM certificate that fits the unencrypted PEM key of TLS_KEY";
             Assert.Multiple(() =>
             {
                 Assert.That(Error(("TLS_CERT", cert)), Is.EqualTo("turbo: TLS_KEY=\"\": expected the path of the key of TLS_CERT, since that is set"));
                 Assert.That(Error(("TLS_KEY", key)), Is.EqualTo("turbo: TLS_CERT=\"\": expected the path of the certificate of TLS_KEY, since that is set"));
-                Assert.That(Error(("TLS_CERT", cert), ("TLS_KEY", other)), Is.EqualTo($"turbo: TLS_CERT=\"{cert}\": {unfit}"));
-                Assert.That(Error(("TLS_CERT", key), ("TLS_KEY", key)), Is.EqualTo($"turbo: TLS_CERT=\"{key}\": {unfit}"));
+                Assert.That(Error(("TLS_CERT", cert), ("TLS_KEY", other)), Is.EqualTo($"turbo: TLS_CERT=\"{cert}\": expected a PEM certificate that fits the private key in {other}"));
+                Assert.That(Error(("TLS_CERT", key), ("TLS_KEY", key)), Is.EqualTo($"turbo: TLS_CERT=\"{key}\": expected PEM certificates, the first one the server's, RSA or EC"));
+                Assert.That(Error(("TLS_CERT", cert), ("TLS_KEY", cert)), Is.EqualTo($"turbo: TLS_KEY=\"{cert}\": expected an unencrypted PEM private key, RSA or EC"));
+                Assert.That(Error(("TLS_CERT", cert), ("TLS_KEY", encrypted)), Is.EqualTo($"turbo: TLS_KEY=\"{encrypted}\": expected an unencrypted PEM private key: this one has a passphrase"));
                 Assert.That(Error(("TLS_CERT", cert + ".no"), ("TLS_KEY", key)), Is.EqualTo($"turbo: TLS_CERT=\"{cert}.no\": expected the path of a readable PEM file"));
                 Assert.That(Error(("TLS_CERT", cert), ("TLS_KEY", folder)), Is.EqualTo($"turbo: TLS_KEY=\"{folder}\": expected the path of a readable PEM file"));
                 Assert.That(TlsPair.Check(cert, key), Is.Null);

@@ -101,7 +101,7 @@ internal sealed class TurboAppTests
         await using (app)
         {
             // Two requests that have begun are still answered when the stop begins: the second keeps it from ending.
-            using RawClient client = new(app.EndPoint), holder = BeginSignUp(app);
+            using RawClient client = app.Connect(), holder = BeginSignUp(app);
             Assert.That(client.Exchange("GET /readyz HTTP/1.1\r\nHost: a\r\n\r\nPOST /readyz HTTP/1.1\r\nHost: a\r\n").Status, Is.EqualTo(200));
             Task stopping = app.App.DisposeAsync().AsTask();
             Assert.That(app.App.IsDraining);
@@ -154,7 +154,7 @@ internal sealed class TurboAppTests
     /// <summary>A client whose request is with its handler, which waits for the 14 bytes of the body.</summary>
     private static RawClient BeginSignUp(TestApp app)
     {
-        RawClient client = new(app.EndPoint);
+        RawClient client = app.Connect();
         client.Send("POST /user/signup HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 14\r\n\r\n");
         Assert.That(client.ReadHead(), Is.EqualTo("HTTP/1.1 100 Continue\r\n\r\n"));
         return client;

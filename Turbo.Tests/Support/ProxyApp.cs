@@ -62,7 +62,7 @@ internal sealed class ProxyApp : IAsyncDisposable
         }
     };
 
-    public RawClient Connect() => new(App.EndPoint);
+    public RawClient Connect() => App.Connect();
 
     /// <summary>A request with the session's token; <paramref name="fields"/> are whole lines.</summary>
     public string Request(string line, string fields = "", string body = "") =>

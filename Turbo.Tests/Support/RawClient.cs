@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
 using System.Text;
 
@@ -69,33 +70,45 @@ internal sealed record RawResponse(string Head, byte[] Body)
     public override string ToString() => Segmented.Show(Encoding.Latin1.GetBytes(Head)) + Segmented.Show(Body, 200);
 }
 
-/// <summary>How the server ended a connection.</summary>
-internal enum PeerEnd { Fin, Reset }
+/// <summary>How the server ended a connection. In TLS it is Fin after a close_notify, and Cut without one.</summary>
+internal enum PeerEnd { Fin, Reset, Cut }
 
 /// <summary>
-/// A blocking socket that sends literal bytes and reads what really comes back. Every wait is bounded, and every
-/// failure shows the bytes received until then.
+/// A blocking socket, in TLS where wanted, that sends literal bytes and reads what really comes back. Every wait is
+/// bounded, and every failure shows the bytes received until then.
 /// </summary>
 internal sealed class RawClient : IDisposable
 {
     private readonly Socket _socket;
+    private readonly RawTls? _tls;
     private byte[] _buffer = new byte[64 * 1024];
     private int _start, _end;
 
-    public RawClient(IPEndPoint server, int receiveBufferBytes = 0)
+    /// <param name="server">Where to connect.</param>
+    /// <param name="receiveBufferBytes">Of the socket; 0 is the system's default.</param>
+    /// <param name="tls">How to shake hands; null is no TLS.</param>
+    public RawClient(IPEndPoint server, int receiveBufferBytes = 0, SslClientAuthenticationOptions? tls = null)
     {
         _socket = new Socket(server.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true, ReceiveTimeout = 10_000, SendTimeout = 10_000 };
         if (receiveBufferBytes > 0) _socket.ReceiveBufferSize = receiveBufferBytes;
         _socket.Connect(server.Address.Equals(IPAddress.IPv6Any) ? new IPEndPoint(IPAddress.IPv6Loopback, server.Port) : server);
+        if (tls is not null) _tls = new RawTls(_socket, tls);
     }
 
     public Socket Socket => _socket;
+
+    /// <summary>The TLS stream; null without.</summary>
+    public SslStream? Tls => _tls?.Stream;
+
+    /// <summary>In TLS: how many bytes of a record leave in one packet at most.</summary>
+    public int TlsPacketBytes { set => _tls!.PacketBytes = value; }
 
     public RawClient Send(string wire) => Send(Segmented.Bytes(wire));
 
     public RawClient Send(ReadOnlySpan<byte> wire)
     {
-        while (!wire.IsEmpty) wire = wire[_socket.Send(wire)..];
+        if (_tls is not null) _tls.Send(wire);
+        else while (!wire.IsEmpty) wire = wire[_socket.Send(wire)..];
         return this;
     }
 
@@ -118,9 +131,10 @@ internal sealed class RawClient : IDisposable
     /// <summary>Sends in two packets.</summary>
     public RawClient SendCut(byte[] wire, int at) => Send(wire.AsSpan(0, at)).Send(wire.AsSpan(at));
 
-    /// <summary>Sends FIN and goes on receiving.</summary>
+    /// <summary>Sends FIN, in TLS close_notify before it, and goes on receiving.</summary>
     public RawClient HalfClose()
     {
+        _tls?.Stream.ShutdownAsync().GetAwaiter().GetResult();
         _socket.Shutdown(SocketShutdown.Send);
         return this;
     }
@@ -266,7 +280,12 @@ internal sealed class RawClient : IDisposable
     /// <summary>Whether nothing has arrived that was not read.</summary>
     public bool IsQuiet => _start == _end && !_socket.Poll(0, SelectMode.SelectRead);
 
-    public void Dispose() => _socket.Dispose();
+    public void Dispose()
+    {
+        // Without a close_notify: as a client that dies.
+        _socket.Dispose();
+        _tls?.Stream.Dispose();
+    }
 
     private byte[] ReadChunks()
     {
@@ -310,8 +329,9 @@ internal sealed class RawClient : IDisposable
         end = PeerEnd.Fin;
         try
         {
-            int read = _socket.Receive(_buffer.AsSpan(_end));
+            int read = _tls is null ? _socket.Receive(_buffer.AsSpan(_end)) : _tls.Receive(_buffer.AsSpan(_end));
             _end += read;
+            if (_tls is { IsCut: true }) end = PeerEnd.Cut;
             return read > 0;
         }
         catch (SocketException e) when (e.SocketErrorCode is SocketError.ConnectionReset or SocketError.Shutdown)

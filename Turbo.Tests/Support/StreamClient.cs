@@ -64,8 +64,8 @@ internal sealed class SseClient : StreamClient
 
     public static async Task<SseClient> OpenAsync(TestApp app, string target, string? token)
     {
-        HttpClient http = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = Timeout.InfiniteTimeSpan };
-        HttpRequestMessage request = new(HttpMethod.Get, $"http://127.0.0.1:{app.EndPoint.Port}{target}");
+        HttpClient http = new(app.Handler()) { Timeout = Timeout.InfiniteTimeSpan };
+        HttpRequestMessage request = new(HttpMethod.Get, app.Origin() + target);
         if (token is not null) request.Headers.TryAddWithoutValidation("Authorization", $"Bearer {token}");
         HttpResponseMessage response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead).WaitAsync(Until.Deadline);
         Assert.That((int)response.StatusCode, Is.EqualTo(200), target);
@@ -126,10 +126,11 @@ internal sealed class WebSocketStreamClient : StreamClient
     public static async Task<WebSocketStreamClient> OpenAsync(TestApp app, string target, string? token, Action<ClientWebSocketOptions>? with = null)
     {
         ClientWebSocket socket = new();
-        socket.Options.Proxy = null;
         if (token is not null) socket.Options.SetRequestHeader("Authorization", $"Bearer {token}");
+        socket.Options.Proxy = null;
+        if (app.IsTls) socket.Options.RemoteCertificateValidationCallback = static (_, certificate, _, _) => certificate!.Issuer == TestCertificates.Shared.Root.Subject;
         with?.Invoke(socket.Options);
-        await socket.ConnectAsync(new Uri($"ws://127.0.0.1:{app.EndPoint.Port}{target}"), CancellationToken.None).WaitAsync(Until.Deadline);
+        await socket.ConnectAsync(new Uri(app.Origin("ws") + target), CancellationToken.None).WaitAsync(Until.Deadline);
         return new WebSocketStreamClient(socket);
     }
 

@@ -35,6 +35,9 @@ internal sealed record Reply(int Status, HttpResponseMessage Message, string Con
 /// <summary>The whole application on a database of its own, at a free port, and a client without memory.</summary>
 internal sealed class TestApp : IAsyncDisposable
 {
+    // Set by a run of the tests that has everything in TLS.
+    private static readonly bool s_isTls = Environment.GetEnvironmentVariable("TURBO_TEST_TLS") == "1";
+
     private readonly bool _ownsDatabase;
     private readonly MemoryStream _log;
     private readonly HttpClient _http;
@@ -45,7 +48,7 @@ internal sealed class TestApp : IAsyncDisposable
         _ownsDatabase = ownsDatabase;
         _log = log;
         App = app;
-        _http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, UseProxy = false });
+        _http = new HttpClient(Handler());
     }
 
     public TurboApp App { get; }
@@ -53,6 +56,21 @@ internal sealed class TestApp : IAsyncDisposable
     public TestDatabase Database { get; }
 
     public IPEndPoint EndPoint => App.EndPoints[0];
+
+    public bool IsTls => App.Options.TlsCertFile.Length > 0;
+
+    /// <summary>Its origin, as a client on this machine names it.</summary>
+    /// <param name="scheme">Without the s that TLS adds.</param>
+    public string Origin(string scheme = "http") => $"{scheme}{(IsTls ? "s" : "")}://127.0.0.1:{EndPoint.Port}";
+
+    /// <summary>What a client needs to connect to it.</summary>
+    public SocketsHttpHandler Handler() => new()
+    {
+        AllowAutoRedirect = false,
+        UseCookies = false,
+        UseProxy = false,
+        SslOptions = IsTls ? TestCertificates.Shared.Client("127.0.0.1") : new(),
+    };
 
     /// <summary>What was logged; complete once the application is stopped.</summary>
     public string Log => Encoding.UTF8.GetString(_log.ToArray());
@@ -76,6 +94,7 @@ internal sealed class TestApp : IAsyncDisposable
             BcryptCost = 4,
             ShutdownTimeout = TimeSpan.FromSeconds(10),
         };
+        if (s_isTls) options = options with { TlsCertFile = TestCertificates.SharedFiles.Certificate, TlsKeyFile = TestCertificates.SharedFiles.Key };
         MemoryStream log = new();
         try
         {
@@ -87,6 +106,8 @@ internal sealed class TestApp : IAsyncDisposable
             throw;
         }
     }
+
+    public RawClient Connect() => new(EndPoint, tls: IsTls ? TestCertificates.Shared.Client() : null);
 
     public Task<Reply> GetAsync(string target, string? token = null) => SendAsync(HttpMethod.Get, target, null, token);
 
@@ -101,7 +122,7 @@ internal sealed class TestApp : IAsyncDisposable
     public Task<Reply> SendAsync(HttpMethod method, string target, HttpContent? content, string? token = null, params (string Name, string Value)[] fields)
     {
         // As it stands: the test's percent signs are the test's.
-        Uri uri = new($"http://127.0.0.1:{EndPoint.Port}{target}", new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true });
+        Uri uri = new(Origin() + target, new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true });
         HttpRequestMessage request = new(method, uri) { Content = content };
         if (token is not null) request.Headers.TryAddWithoutValidation("Authorization", $"Bearer {token}");
         foreach ((string name, string value) in fields) request.Headers.TryAddWithoutValidation(name, value);

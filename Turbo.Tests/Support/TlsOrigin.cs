@@ -7,17 +7,22 @@ using System.Text;
 
 namespace Turbo.Tests.Support;
 
+/// <summary>What a <see cref="TlsOrigin"/> does after its answer: stay, end TLS and the connection, or the connection alone.</summary>
+public enum TlsOriginEnd { Stays, Closes, Cuts }
+
 /// <summary>An origin in TLS that answers every request head with the same bytes.</summary>
 internal sealed class TlsOrigin : IAsyncDisposable
 {
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     private readonly X509Certificate2 _certificate;
     private readonly byte[] _answer;
+    private readonly TlsOriginEnd _end;
     private readonly Task _accepting;
     private int _connections;
 
-    public TlsOrigin(X509Certificate2 certificate, string answer)
+    public TlsOrigin(X509Certificate2 certificate, string answer, TlsOriginEnd end = TlsOriginEnd.Stays)
     {
+        _end = end;
         _certificate = certificate;
         _answer = Encoding.Latin1.GetBytes(answer);
         _listener.Start();
@@ -71,6 +76,12 @@ internal sealed class TlsOrigin : IAsyncDisposable
                     if (!received.ToString().EndsWith("\r\n\r\n", StringComparison.Ordinal)) continue;
                     received.Clear();
                     await stream.WriteAsync(_answer);
+                    if (_end == TlsOriginEnd.Closes) await stream.ShutdownAsync();
+                    if (_end == TlsOriginEnd.Stays) continue;
+                    client.Client.Shutdown(SocketShutdown.Send);
+                    // Until the client closes, too: a reset might overtake what was sent.
+                    while (await stream.ReadAsync(buffer) > 0) { }
+                    return;
                 }
             }
             catch (Exception e) when (e is IOException or AuthenticationException)

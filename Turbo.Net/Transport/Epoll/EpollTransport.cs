@@ -86,6 +86,14 @@ internal sealed class EpollTransport : Connection, IEpollHandler
         }
     }
 
+    public override bool HasArrived
+    {
+        get
+        {
+            lock (_gate) return _isClosed || Libc.HasArrived(Fd);
+        }
+    }
+
     public override long BytesTaken
     {
         get

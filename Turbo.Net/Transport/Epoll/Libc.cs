@@ -16,7 +16,7 @@ internal static unsafe partial class Libc
 
     public const int Interrupted = 4, Again = 11, NoMemory = 12, SystemFiles = 23, ProcessFiles = 24, ProtocolError = 71, ConnectionAborted = 103, NoBuffers = 105, InProgress = 115;
 
-    public const int Stream = 1, NonBlocking = 0x800, CloseOnExec = 0x80000, NoSignal = 0x4000, ShutWrite = 1;
+    public const int Stream = 1, NonBlocking = 0x800, CloseOnExec = 0x80000, NoSignal = 0x4000, Peek = 2, ShutWrite = 1;
 
     private const int SocketLevel = 1, SocketError = 4, SocketLinger = 13, TcpLevel = 6, TcpNoDelay = 1, TcpInfo = 11;
     private const int BytesAckedAt = 120;
@@ -139,6 +139,13 @@ internal static unsafe partial class Libc
         int error = 0;
         uint length = sizeof(int);
         return GetOption(fd, SocketLevel, SocketError, (byte*)&error, &length) == 0 ? error : Errno;
+    }
+
+    /// <summary>Whether there is something to receive: bytes, FIN or a reset.</summary>
+    public static bool HasArrived(int fd)
+    {
+        byte first;
+        return Receive(fd, (nint)(&first), 1, Peek) >= 0 || Errno != Again;
     }
 
     /// <summary>Bytes that the peer's side has acknowledged; -1 where the kernel does not tell.</summary>

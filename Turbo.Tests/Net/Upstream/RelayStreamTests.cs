@@ -257,6 +257,47 @@ public sealed class RelayStreamTests
         Assert.That(origin.ServerName, Is.EqualTo("localhost"), "SNI");
     }
 
+    /// <summary>A close_notify is the end of a body that only the end delimits; a FIN without one may be anyone's (RFC 9112 §9.8).</summary>
+    [TestCase("", TlsOriginEnd.Closes, true)]
+    [TestCase("", TlsOriginEnd.Cuts, false)]
+    [TestCase("Content-Length: 200000\r\n", TlsOriginEnd.Cuts, true)]
+    [TestCase("Content-Length: 200001\r\n", TlsOriginEnd.Cuts, false)]
+    [TestCase("Content-Length: 200001\r\n", TlsOriginEnd.Closes, false)]
+    public async Task Tls_upstream_that_ends(string field, TlsOriginEnd end, bool isWhole)
+    {
+        using X509Certificate2 certificate = SelfSigned();
+        await using TlsOrigin origin = new(certificate, $"HTTP/1.1 200 OK\r\n{field}\r\n" + new string('x', 200_000), end);
+        await using RelayFixture relay = new(static _ => { }, o => o with { Host = "localhost", Port = origin.Port, IsTls = true, ConfigureTls = static tls => tls.RemoteCertificateValidationCallback = static (_, _, _, _) => true });
+        for (int i = 0; i < 3; i++)
+        {
+            using RawClient client = relay.Connect();
+            client.Send(Get);
+            string head = client.ReadHead();
+            Assert.That(head, Does.StartWith("HTTP/1.1 200"));
+            if (field.Length == 0 && isWhole)
+            {
+                // Its end is what the client is told by: the last chunk.
+                int received = 0;
+                client.ReadContent(head, piece => received += piece.Length);
+                Assert.That(received, Is.EqualTo(200_000));
+            }
+            else if (isWhole)
+            {
+                Assert.That(client.Take(200_000), Has.All.EqualTo((byte)'x'));
+            }
+            else
+            {
+                // Visibly short: of its length, or of its last chunk.
+                client.ReadToEnd(out byte[] rest);
+                Assert.That(rest.AsSpan().EndsWith("0\r\n\r\n"u8), Is.False);
+                Assert.That(rest.Count(static b => b == 'x'), Is.LessThanOrEqualTo(200_000));
+            }
+            int ended = i + 1;
+            await Until.TrueAsync(() => relay.Results.Length == ended);
+            Assert.That(relay.Results[i], Is.EqualTo(isWhole ? RelayResult.Complete : RelayResult.Truncated));
+        }
+    }
+
     private static int ReadChunkSize(RawClient client)
     {
         StringBuilder line = new();
