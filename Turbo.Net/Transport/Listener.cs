@@ -11,7 +11,7 @@ internal sealed class Listener(IPEndPoint endPoint, Action<Socket> accepted, Act
 {
     private const int Backlog = 4096;
 
-    // How long to wait after the process ran out of descriptors; connections wait in the backlog meanwhile.
+    // How long to wait when the process is short of descriptors; connections wait in the backlog meanwhile.
     private static readonly TimeSpan s_exhaustedPause = TimeSpan.FromMilliseconds(100);
 
     private readonly CancellationTokenSource _stop = new();
@@ -60,7 +60,10 @@ internal sealed class Listener(IPEndPoint endPoint, Action<Socket> accepted, Act
         {
             try
             {
-                accepted(await socket.AcceptAsync(_stop.Token).ConfigureAwait(false));
+                Socket peer = await socket.AcceptAsync(_stop.Token).ConfigureAwait(false);
+                bool isScarce = Descriptors.IsScarce(peer.SafeHandle.DangerousGetHandle());
+                accepted(peer);
+                if (isScarce) await WaitForDescriptorsAsync().ConfigureAwait(false);
             }
             catch (Exception) when (_stop.IsCancellationRequested)
             {
@@ -74,5 +77,12 @@ internal sealed class Listener(IPEndPoint endPoint, Action<Socket> accepted, Act
                 await Task.Delay(s_exhaustedPause, time, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
+    }
+
+    private async Task WaitForDescriptorsAsync()
+    {
+        if (!Descriptors.AreScarce()) return;
+        failed(Descriptors.ToException());
+        while (Descriptors.AreScarce()) await Task.Delay(s_exhaustedPause, time, _stop.Token).ConfigureAwait(false);
     }
 }

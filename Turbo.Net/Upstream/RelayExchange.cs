@@ -224,25 +224,6 @@ internal sealed partial class RelayExchange(UpstreamPool pool)
         fields.TryGet(KnownField.Upgrade, out ReadOnlySpan<byte> protocol) && fields.CountOf(KnownField.Upgrade) == 1
         && Ascii.EqualsIgnoreCase(protocol, "websocket"u8) && fields.HasToken(KnownField.Connection, "upgrade"u8);
 
-    // As received, but for what ends at this hop; that there is any is rare.
-    private static ReadOnlySpan<byte> EndToEnd(ResponseHead head)
-    {
-        HeaderFields fields = head.Fields;
-        bool isKept = head.Version == 11;
-        for (int i = 0; i < fields.Count && isKept; i++) isKept = !HopByHop.Ends(fields[i], fields);
-        if (isKept) return head.Bytes;
-        ArrayBufferWriter<byte> kept = new(head.Length);
-        kept.Write("HTTP/1.1 "u8);
-        kept.Write(head.StatusAndReason);
-        kept.Write("\r\n"u8);
-        for (int i = 0; i < fields.Count; i++)
-        {
-            if (!HopByHop.Ends(fields[i], fields)) kept.Write(fields[i].Line);
-        }
-        kept.Write("\r\n"u8);
-        return kept.WrittenSpan;
-    }
-
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<RelayResult> RespondAsync(UpstreamConnection upstream)
     {

@@ -134,11 +134,12 @@ public sealed class UpstreamPool : IAsyncDisposable
 
     /// <summary>
     /// Opens a connection, trying each address of the name. Throws <see cref="SocketException"/>,
-    /// <see cref="AuthenticationException"/> or <see cref="TimeoutException"/>; null when the pool is full.
+    /// <see cref="AuthenticationException"/> or <see cref="TimeoutException"/>; null when the pool is full, or the process
+    /// short of descriptors.
     /// </summary>
     internal async Task<UpstreamConnection?> ConnectAsync()
     {
-        if (Interlocked.Increment(ref _openCount) > Options.MaxConnections)
+        if (Interlocked.Increment(ref _openCount) > Options.MaxConnections || Descriptors.AreVeryScarce())
         {
             Interlocked.Decrement(ref _openCount);
             return null;

@@ -12,7 +12,7 @@ internal sealed class EpollListener(IPEndPoint endPoint, Action<Connection> acce
     // Connections taken for one event, before other descriptors of the loop have their turn.
     private const int BatchSize = 64;
 
-    // How long to wait after the process ran out of descriptors; connections wait in the backlog meanwhile.
+    // How long to wait when the process is short of descriptors; connections wait in the backlog meanwhile.
     private static readonly TimeSpan s_exhaustedPause = TimeSpan.FromMilliseconds(100);
 
     private readonly EventLoop _loop = EventLoops.Next();
@@ -65,7 +65,10 @@ internal sealed class EpollListener(IPEndPoint endPoint, Action<Connection> acce
             if (fd >= 0)
             {
                 Take(fd);
-                continue;
+                if (!Descriptors.IsScarce(fd) || !Descriptors.AreScarce()) continue;
+                failed(Descriptors.ToException());
+                Pause();
+                return;
             }
             int errno = Libc.Errno;
             if (errno == Libc.Again) return;
@@ -73,8 +76,7 @@ internal sealed class EpollListener(IPEndPoint endPoint, Action<Connection> acce
             if (errno is Libc.Interrupted or Libc.ConnectionAborted or Libc.ProtocolError) continue;
             failed(Libc.ToException(errno));
             // Any other failure would come again at once.
-            _loop.Modify(_fd, 0);
-            _pause!.Change(s_exhaustedPause, Timeout.InfiniteTimeSpan);
+            Pause();
             return;
         }
     }
@@ -108,11 +110,19 @@ internal sealed class EpollListener(IPEndPoint endPoint, Action<Connection> acce
         accepted(transport);
     }
 
+    private void Pause()
+    {
+        _loop.Modify(_fd, 0);
+        _pause!.Change(s_exhaustedPause, Timeout.InfiniteTimeSpan);
+    }
+
     private void Resume()
     {
         lock (_gate)
         {
-            if (!_hasStopped) _loop.Modify(_fd, Libc.In);
+            if (_hasStopped) return;
+            if (Descriptors.AreScarce()) _pause!.Change(s_exhaustedPause, Timeout.InfiniteTimeSpan);
+            else _loop.Modify(_fd, Libc.In);
         }
     }
 }
