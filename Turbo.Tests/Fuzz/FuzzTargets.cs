@@ -9,7 +9,7 @@ internal static class FuzzTargets
     [
         new RequestTarget(), new ChunksTarget(), new ResponseTarget(), new FormTarget(), new EventStreamTarget(),
         new JsonTarget(), new UsageTarget(), new InflateTarget(),
-        new ConnectionTarget(), new RelayTarget(), new WebSocketTarget(),
+        new ConnectionTarget(), new RelayTarget(), new WebSocketTarget(), new OfferTarget(),
     ];
 
     public static FuzzTarget Named(string name) =>

@@ -17,7 +17,7 @@ internal sealed class UsageTarget : FuzzTarget
 
     public override IReadOnlyList<string> Tokens { get; } =
     [
-        "{", "}", "[", "]", ":", ",", "\"", "\\\\", "\\\\\"", "\"model\":", "\"usage\":", "\"response\":", "\"usage\":{", "\"response\":{", "\"prompt_tokens\":", "\"completion_tokens\":", "\"total_tokens\":", "\"input_tokens\":", "\"output_tokens\":",
+        "{", "}", "[", "]", ":", ",", "\"", "\\\\", "\\\\\\\\", "\\\\\"", "\"model\":", "\"usage\":", "\"response\":", "\"usage\":{", "\"response\":{", "\"prompt_tokens\":", "\"completion_tokens\":", "\"total_tokens\":", "\"input_tokens\":", "\"output_tokens\":",
         "\"model\":\"gpt-4o\"", "\"model\":\"a\\\\/b\"", "\"model\":null", "\"usage\":null", "\"prompt_tokens\":12", "\"mod\\\\u0065l\"", "1", "-1", "1.5", "1e2", "9223372036854775807", "9223372036854775808", "007", "null", "true", " ",
         "data: ", "data:", "data: [DONE]\\n\\n", "\\n\\n", "\\r\\n\\r\\n", "\\r", "\\n", "event: x\\n", ": c\\n", "id: 1\\n", "{\"a\":", "\"a\":1", "[[[[[[[[[[[[[[[[", "{\"a\":{\"a\":{\"a\":{\"a\":",
     ];
