@@ -11,7 +11,7 @@ namespace Turbo.Bench.Fuzz;
 /// fuzz instrument FOLDER             counts edges in the copies of Turbo.Net and Turbo.Server in FOLDER
 /// fuzz run MINUTES WORK SEEDS TARGET…  fuzzes each target that long; corpus, findings and runs.tsv go to WORK
 /// fuzz replay TARGET FILE            runs one input again
-/// fuzz keep WORK SEEDS TARGET…       makes the seeds the fewest inputs that reach all that was reached
+/// fuzz keep WORK SEEDS TARGET…       writes to SEEDS the fewest inputs that reach all that was reached
 /// fuzz list                          names the targets
 /// </code>
 /// </summary>
@@ -86,8 +86,7 @@ internal static class FuzzCommand
             loop.Seed(Known(work, seeds, target));
             int bytes = 0;
             List<byte[]> kept = [.. loop.Corpus.Smallest.OrderBy(static i => i.Length).TakeWhile(i => (bytes += i.Length) <= MaxSeedBytes)];
-            Directory.CreateDirectory(seeds);
-            Escaped.WriteFile(Path.Combine(seeds, target.Name + ".txt"), kept, $"What the fuzzer knows of {target.Name}: replayed by scripts/test, where scripts/fuzz begins. Written by scripts/fuzz keep.");
+            Escaped.WriteFile(Path.Combine(seeds, target.Name + ".found.txt"), kept, $"What the fuzzer found of {target.Name}, beside {target.Name}.txt. Written by scripts/fuzz keep.");
             Console.WriteLine($"{target.Name,-11} {kept.Count,5} inputs, {bytes:N0} bytes, {loop.Edges} edges");
         }
         return 0;
@@ -110,7 +109,7 @@ internal static class FuzzCommand
     private static List<byte[]> Known(string work, string seeds, FuzzTarget target)
     {
         List<byte[]> known = [];
-        foreach (string path in (string[])[Path.Combine(seeds, target.Name + ".txt"), Path.Combine(work, "corpus", target.Name + ".txt")])
+        foreach (string path in (string[])[Path.Combine(seeds, target.Name + ".txt"), Path.Combine(seeds, target.Name + ".found.txt"), Path.Combine(work, "corpus", target.Name + ".txt")])
         {
             if (File.Exists(path)) known.AddRange(Escaped.ReadFile(path));
         }
