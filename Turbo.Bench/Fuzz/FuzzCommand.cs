@@ -23,7 +23,16 @@ internal static class FuzzCommand
     public static int Run(string[] args)
     {
         CoverageMap.Attach();
-        return Dispatch(args);
+        try
+        {
+            return Dispatch(args);
+        }
+        catch (Exception e) when (e is ArgumentException or FormatException or IOException)
+        {
+            // No such target, no number, no file.
+            Console.Error.WriteLine($"fuzz: {e.Message}");
+            return 2;
+        }
     }
 
     private static int Dispatch(string[] args) => args switch
@@ -48,7 +57,8 @@ internal static class FuzzCommand
     private static int Fuzz(double minutes, string work, string seeds, string[] names)
     {
         int findings = 0;
-        foreach (FuzzTarget target in Chosen(names))
+        // Materialised, so that a name that is none is told before anything runs.
+        foreach (FuzzTarget target in (FuzzTarget[])[.. Chosen(names)])
         {
             FuzzFindings found = new(target, Path.Combine(work, "findings"));
             FuzzLoop loop = new(target, found);
@@ -69,13 +79,22 @@ internal static class FuzzCommand
     private static int Replay(string name, string file)
     {
         FuzzTarget target = FuzzTargets.Named(name);
+        int findings = 0;
         foreach (byte[] input in Escaped.ReadFile(file))
         {
             Console.WriteLine(Escaped.Write(input));
-            target.Run(input);
+            try
+            {
+                target.Run(input);
+            }
+            catch (Exception e)
+            {
+                findings++;
+                Console.WriteLine($"FINDING {e}");
+            }
         }
-        Console.WriteLine("nothing found");
-        return 0;
+        Console.WriteLine($"{findings} findings");
+        return findings == 0 ? 0 : 1;
     }
 
     private static int Keep(string work, string seeds, string[] names)

@@ -19,7 +19,7 @@ namespace Turbo.Tests.Soak;
 internal sealed class SoakRun(TimeSpan time, int visitors, int seed, Action<string> progress)
 {
     // One after the other; the first is to warm up.
-    private const int Crowds = 5;
+    private int Crowds => time < TimeSpan.FromMinutes(1) ? 2 : 5;
 
     private static readonly TimeSpan s_quiet = TimeSpan.FromSeconds(60);
 
