@@ -138,7 +138,7 @@ internal sealed class AuthTests(DatabaseKind kind)
         ManualTimeProvider time = new(new DateTimeOffset(2026, 11, 23, 9, 0, 0, TimeSpan.Zero));
         _app = await TestApp.StartAsync(time: time, kind: kind);
         Reply signUp = await _app.FormAsync("/user/signup", "username=alice&password=secret");
-        Assert.That(signUp.Field("Set-Cookie"), Does.EndWith("; Expires=Tue, 23 Nov 2027 09:00:00 GMT"));
+        Assert.That(signUp.Field("Set-Cookie"), Does.EndWith("; Expires=Tue, 23 Nov 2027 09:00:00 GMT" + (_app.IsTls ? "; Secure" : "")));
 
         // The clock of a year would tick for minutes: this session has but a minute left.
         User alice = (await _app.App.Db.Users.FindByUsernameAsync("alice"))!;

@@ -137,7 +137,7 @@ internal sealed class RequestsAndResponsesTests(DatabaseKind kind) : EachKindFix
     [Test]
     public void Options_for_the_whole_server_is_204()
     {
-        using RawClient client = new(_app.EndPoint);
+        using RawClient client = _app.Connect();
         for (int i = 0; i < 2; i++)
         {
             RawResponse response = client.Exchange("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n");

@@ -93,7 +93,7 @@ internal sealed class StreamAccessTests(DatabaseKind kind) : StreamFixture(kind)
         {
             string filled = body.Replace("{C}", chat).Replace("{T}", type == "application/json" ? token : Uri.EscapeDataString(token));
             string more = string.Concat(fields.Select(static field => $"{field.Item1}: {field.Item2}\r\n")) + (bearer is null ? "" : $"Authorization: Bearer {bearer}\r\n");
-            using RawClient client = new(App.EndPoint);
+            using RawClient client = App.Connect();
             client.Send($"POST /chat/stream{query} HTTP/1.1\r\nHost: h\r\n{more}Content-Type: {type}\r\nContent-Length: {filled.Length}\r\n\r\n{filled}");
             return int.Parse(client.ReadHead().AsSpan(9, 3), System.Globalization.CultureInfo.InvariantCulture);
         }

@@ -13,12 +13,13 @@ internal abstract class StreamFixture(DatabaseKind kind) : PromptFixture(kind)
     {
         using ClientWebSocket socket = new();
         socket.Options.Proxy = null;
+        App.Trust(socket.Options);
         socket.Options.CollectHttpResponseDetails = true;
         if (token is not null) socket.Options.SetRequestHeader("Authorization", $"Bearer {token}");
         with?.Invoke(socket.Options);
         try
         {
-            await socket.ConnectAsync(new Uri($"ws://127.0.0.1:{App.EndPoint.Port}{target}"), CancellationToken.None).WaitAsync(Until.Deadline);
+            await socket.ConnectAsync(new Uri(App.Origin("ws") + target), CancellationToken.None).WaitAsync(Until.Deadline);
         }
         catch (WebSocketException)
         {

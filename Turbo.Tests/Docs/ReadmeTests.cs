@@ -55,6 +55,39 @@ internal sealed partial class ReadmeTests
         }
     }
 
+    [GeneratedRegex(@"^```bash\n(?<code>.*?)^```\n(```text\n(?<output>.*?)^```\n)?", RegexOptions.Multiline | RegexOptions.Singleline)]
+    private static partial Regex StartBlocks();
+
+    /// <summary>Certificate, server and client of the section on TLS, each command as printed.</summary>
+    [Test]
+    public async Task The_tls_section_serves_https()
+    {
+        string readme = Repository.Read("README.md");
+        string section = readme[readme.IndexOf("## Operating: TLS\n", StringComparison.Ordinal)..];
+        Match[] blocks = [.. StartBlocks().Matches(section[..section.IndexOf("\n## ", StringComparison.Ordinal)]).Cast<Match>()];
+        Assert.That(blocks, Has.Length.EqualTo(2));
+        string server = blocks[0].Groups["code"].Value, client = blocks[1].Groups["code"].Value;
+        int start = server.IndexOf("TLS_CERT=", StringComparison.Ordinal);
+        Assert.That(server[start..], Is.EqualTo("TLS_CERT=cert.pem TLS_KEY=key.pem ADDRESS=:8443 scripts/turbo\n"));
+
+        using var folder = new TempFolder();
+        await RunAsync(folder.Path, "bash", "-c", $"({server[..start]}) 2>openssl.log");
+        Dictionary<string, string> environment = new() { ["ADDRESS"] = "127.0.0.1:0", ["TLS_CERT"] = "cert.pem", ["TLS_KEY"] = "key.pem" };
+        using TurboProcess turbo = TurboProcess.Start(folder.Path, environment, "serve", "--mock");
+        string line = await turbo.LineAsync(" info listening on https://127.0.0.1:");
+        string address = "localhost:" + line[(line.LastIndexOf(':') + 1)..].TrimEnd();
+        string printed = await RunAsync(folder.Path, "bash", "-c", client.Replace("curl ", "curl -sS4 ", StringComparison.Ordinal).Replace("localhost:8443", address, StringComparison.Ordinal));
+        Assert.That(printed, Is.EqualTo(blocks[1].Groups["output"].Value.TrimEnd()));
+        // As printed, for others: curl's own defaults do not trust it, and plain http is told so.
+        Assert.That(await RunAsync(folder.Path, "bash", "-c", $"curl -s4 https://{address}/healthz; echo $?"), Is.EqualTo("60\n"));
+        Assert.That(await RunAsync(folder.Path, "bash", "-c", $"curl -s4 http://{address}/healthz"), Does.Contain("this port speaks https, not http"));
+        string[] shown = (await RunAsync(folder.Path, "bash", "-c", $"curl -s4 --cacert cert.pem --tls-max 1.2 -o /dev/null -w '%{{http_code}} %{{http_version}} %{{ssl_verify_result}}' https://{address}/healthz")).Split(' ');
+        Assert.That(shown, Is.EqualTo(new[] { "200", "1.1", "0" }));
+        turbo.Signal("TERM");
+        Assert.That(await turbo.ExitAsync(), Is.Zero);
+        Assert.That(turbo.Error, Is.Empty);
+    }
+
     [Test]
     public async Task The_javascript_example_streams_a_reply()
     {

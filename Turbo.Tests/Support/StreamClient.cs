@@ -128,7 +128,7 @@ internal sealed class WebSocketStreamClient : StreamClient
         ClientWebSocket socket = new();
         if (token is not null) socket.Options.SetRequestHeader("Authorization", $"Bearer {token}");
         socket.Options.Proxy = null;
-        if (app.IsTls) socket.Options.RemoteCertificateValidationCallback = static (_, certificate, _, _) => certificate!.Issuer == TestCertificates.Shared.Root.Subject;
+        app.Trust(socket.Options);
         with?.Invoke(socket.Options);
         await socket.ConnectAsync(new Uri(app.Origin("ws") + target), CancellationToken.None).WaitAsync(Until.Deadline);
         return new WebSocketStreamClient(socket);

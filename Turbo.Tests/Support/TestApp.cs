@@ -72,6 +72,12 @@ internal sealed class TestApp : IAsyncDisposable
         SslOptions = IsTls ? TestCertificates.Shared.Client("127.0.0.1") : new(),
     };
 
+    /// <summary>The same for a WebSocket.</summary>
+    public void Trust(System.Net.WebSockets.ClientWebSocketOptions options)
+    {
+        if (IsTls) options.RemoteCertificateValidationCallback = static (_, certificate, _, _) => certificate!.Issuer == TestCertificates.Shared.Root.Subject;
+    }
+
     /// <summary>What was logged; complete once the application is stopped.</summary>
     public string Log => Encoding.UTF8.GetString(_log.ToArray());
 

@@ -4,8 +4,10 @@ using Turbo.Tests.Support;
 
 namespace Turbo.Tests.WsClient;
 
-/// <summary>The unmodified ws package from npm against an echo: every parameter of permessage-deflate, both ways.</summary>
-internal sealed class WsClientTests
+/// <summary>The unmodified ws package from npm against an echo, in TLS as well: every parameter of permessage-deflate, both ways.</summary>
+[TestFixture(false)]
+[TestFixture(true)]
+internal sealed class WsClientTests(bool isTls)
 {
     private static readonly string[] s_checks =
     [
@@ -24,8 +26,11 @@ internal sealed class WsClientTests
         {
             if (await WebSocketHandshake.AcceptAsync(exchange, options) is not { } socket) return;
             while (await socket.ReceiveAsync() is { } message) await socket.SendAsync(message.Kind, message.Payload);
-        });
-        _results = await NodeChecks.RunAsync("WsClient", "ws", ("URL", $"ws://{server.EndPoint}/ws"));
+        }, isTls: isTls);
+        using TempFolder folder = new();
+        await File.WriteAllTextAsync(folder.File("root.pem"), TestCertificates.Shared.RootPem);
+        _results = await NodeChecks.RunAsync(
+            "WsClient", "ws", ("URL", $"{(isTls ? "wss" : "ws")}://localhost:{server.EndPoint.Port}/ws"), ("NODE_EXTRA_CA_CERTS", folder.File("root.pem")));
         Assert.That(server.Log.HandlerFaults, Is.Empty);
     }
 
