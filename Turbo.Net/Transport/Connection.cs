@@ -44,6 +44,12 @@ public abstract class Connection : IDuplexPipe
     public virtual bool HasArrived => false;
 
     /// <summary>
+    /// Whether there may be something to read, or an end to see; tells without reading, from any thread. True where the
+    /// transport cannot tell.
+    /// </summary>
+    internal virtual bool MayHaveInput => true;
+
+    /// <summary>
     /// Grows with the bytes that the peer takes: tells a slow peer from one that takes nothing. Negative where the
     /// transport cannot tell.
     /// </summary>

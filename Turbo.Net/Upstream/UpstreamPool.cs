@@ -250,9 +250,7 @@ public sealed class UpstreamPool : IAsyncDisposable
         return _overflow.TryDequeue(out UpstreamConnection? queued) ? queued : null;
     }
 
-    private bool IsUsable(UpstreamConnection connection) =>
-        Now - connection.IdleSince < (long)Options.PooledIdleTimeout.TotalMilliseconds
-        && connection.IsClean() && _resolver.IsCurrent(connection.Transport.RemoteEndPoint?.Address);
+    private bool IsUsable(UpstreamConnection connection) => IsYoung(connection) && connection.IsClean() && IsCurrent(connection);
 
     private void Tick()
     {
@@ -277,10 +275,17 @@ public sealed class UpstreamPool : IAsyncDisposable
     {
         for (int i = 0; i < _slots.Length; i++)
         {
-            if (_slots[i] is not null && Interlocked.Exchange(ref _slots[i], null) is { } connection) KeepOrDiscard(connection);
+            if (_slots[i] is { } idle && MayBeOver(idle) && Interlocked.Exchange(ref _slots[i], null) is { } connection) KeepOrDiscard(connection);
         }
         for (int i = _overflow.Count; i > 0 && _overflow.TryDequeue(out UpstreamConnection? queued); i--) KeepOrDiscard(queued);
     }
+
+    // A request that comes while a connection is looked at opens another: so only what may be over is.
+    private bool MayBeOver(UpstreamConnection idle) => !IsYoung(idle) || idle.Transport.MayHaveInput || !IsCurrent(idle);
+
+    private bool IsYoung(UpstreamConnection idle) => Now - idle.IdleSince < (long)Options.PooledIdleTimeout.TotalMilliseconds;
+
+    private bool IsCurrent(UpstreamConnection idle) => _resolver.IsCurrent(idle.Transport.RemoteEndPoint?.Address);
 
     private void KeepOrDiscard(UpstreamConnection connection)
     {

@@ -40,6 +40,9 @@ internal sealed class EpollInput(EpollTransport transport, PinnedBlockPool pool)
     private bool _isCompleted;
     private Exception? _fault;
 
+    /// <summary>Whether something was received or told of that nobody has read; only a hint while somebody reads.</summary>
+    public bool MayHaveInput => Volatile.Read(ref _state) != None || !_isExamined || _hasEnded;
+
     public override ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default)
     {
         if (TryTakeNow(out ReadResult result)) return new ValueTask<ReadResult>(result);

@@ -94,6 +94,8 @@ internal sealed class EpollTransport : Connection, IEpollHandler
         }
     }
 
+    internal override bool MayHaveInput => _input.MayHaveInput;
+
     public override long BytesTaken
     {
         get
