@@ -207,12 +207,14 @@ internal sealed partial class RelayExchange
             await _pump.ConfigureAwait(false);
             return;
         }
+        // It may have refused the content by itself, and be about to end.
+        RejectReason reject = _bodyReject;
         // It waits for the client or for upstream to take more: neither is wanted.
         _exchange.Body.Cancel();
         if (!_isRequestSent) _upstream?.Abort(EndReason.Aborted);
         await _pump.ConfigureAwait(false);
         // That the rest was not read is no fault of the request.
-        _bodyReject = RejectReason.None;
+        _bodyReject = reject;
     }
 
     private ValueTask<bool> FlushRequestAsync(UpstreamConnection upstream)
