@@ -7,11 +7,12 @@ namespace Turbo.Net;
 /// <summary>What the connections of one server share.</summary>
 internal sealed class ServerContext
 {
-    public ServerContext(TurboServerOptions options, RequestHandler handler)
+    public ServerContext(TurboServerOptions options, RequestHandler handler, ServerMetrics metrics)
     {
         Options = options;
         Limits = options.Limits;
-        Log = options.Log ?? SilentLog.Instance;
+        Metrics = metrics;
+        Log = new ServerMetrics.CountingLog(options.Log ?? SilentLog.Instance, metrics);
         Handler = handler;
         Clock = new DateClock(options.TimeProvider);
         Exchanges = new ExchangePool(this);
@@ -21,7 +22,10 @@ internal sealed class ServerContext
 
     public ServerLimits Limits { get; }
 
+    /// <summary>Counts what it passes on.</summary>
     public IServerLog Log { get; }
+
+    public ServerMetrics Metrics { get; }
 
     public RequestHandler Handler { get; }
 

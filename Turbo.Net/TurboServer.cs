@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Turbo.Net.Buffers;
+using Turbo.Net.Diagnostics;
 using Turbo.Net.Http1;
 using Turbo.Net.Transport;
 using Turbo.Net.Transport.Epoll;
@@ -39,7 +40,7 @@ public sealed class TurboServer : IAsyncDisposable
     public TurboServer(TurboServerOptions options, RequestHandler handler)
     {
         if (options.TlsEndPoints.Count > 0) ArgumentNullException.ThrowIfNull(options.Tls);
-        _context = new ServerContext(options, handler);
+        _context = new ServerContext(options, handler, new ServerMetrics(this));
         _lastWords = new LastWords(options.Limits, options.TimeProvider);
     }
 
@@ -48,6 +49,9 @@ public sealed class TurboServer : IAsyncDisposable
 
     /// <summary>Connections open now.</summary>
     public int ConnectionCount => _connections.Count;
+
+    /// <summary>What it has done so far.</summary>
+    public ServerMetrics Metrics => _context.Metrics;
 
     /// <summary>TLS handshakes under way now.</summary>
     public int HandshakeCount => _handshakes.Count;
@@ -94,11 +98,15 @@ public sealed class TurboServer : IAsyncDisposable
             await _connections.WhenEmpty().WaitAsync(s_lastPatience).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
         if (_timer is not null) await _timer.DisposeAsync().ConfigureAwait(false);
+        _context.Metrics.Dispose();
         return aborted;
     }
 
     /// <summary>Stops at once.</summary>
     public async ValueTask DisposeAsync() => await StopAsync(TimeSpan.Zero).ConfigureAwait(false);
+
+    /// <summary>Counts what the transports have not counted yet.</summary>
+    internal void SettleTraffic() => _connections.ForEach(static (connection, _) => connection.Transport.SettleTraffic(), 0L);
 
     /// <summary>Serves a connection that did not come from a listener.</summary>
     internal Task ServeAsync(Connection transport) => RunAsync(new Http1Connection(_context, transport));
@@ -107,7 +115,7 @@ public sealed class TurboServer : IAsyncDisposable
     {
         Action<Connection> accepted = isTls ? AcceptTls : Accept;
         IListener listener = _context.Options.Transport.IsEpoll()
-            ? new EpollListener(endPoint, accepted, _context.Log.AcceptFailed, _context.Options.TimeProvider)
+            ? new EpollListener(endPoint, accepted, _context.Log.AcceptFailed, _context.Options.TimeProvider, _context.Metrics.Traffic)
             : new Listener(endPoint, socket => Accept(socket, isTls), _context.Log.AcceptFailed, _context.Options.TimeProvider);
         listener.Start();
         _listeners.Add(listener);
@@ -125,7 +133,7 @@ public sealed class TurboServer : IAsyncDisposable
                 _lastWords.Say(socket, _context.Options.RefusalResponse.Span);
                 return;
             }
-            transport = new SocketTransport(socket, PinnedBlockPool.Shared);
+            transport = new SocketTransport(socket, PinnedBlockPool.Shared, _context.Metrics.Traffic);
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException)
         {
@@ -163,6 +171,7 @@ public sealed class TurboServer : IAsyncDisposable
             if (_context.IsDraining) handshake.End(EndReason.Draining);
             TlsTransport? transport = await handshake.RunAsync().ConfigureAwait(false);
             if (transport is null) return;
+            _context.Metrics.CountHandshake();
             // A refused one keeps the handshake's place, and may be ended with it. Another is in the one table before it
             // leaves the other, so that a stop waits for it.
             if (IsFull) await RefuseAsync(transport).ConfigureAwait(false);
@@ -185,6 +194,7 @@ public sealed class TurboServer : IAsyncDisposable
 
     private async Task RunAsync(Http1Connection connection)
     {
+        _context.Metrics.CountAccepted();
         _connections.Add(connection);
         try
         {

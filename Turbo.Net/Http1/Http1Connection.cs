@@ -260,6 +260,7 @@ internal sealed partial class Http1Connection(ServerContext server, Connection t
             transport.Abort(EndReason.HandlerFault);
             return false;
         }
+        server.Metrics.CountResponse(exchange.Response.Status);
         if (exchange.IsPersistent) return true;
         transport.SetEndReason(EndReason.NotPersistent);
         // A client that did not ask for the end may be sending its next request.

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Buffers.Text;
 using System.IO.Pipelines;
 using System.Runtime.CompilerServices;
+using Turbo.Net.Diagnostics;
 using Turbo.Net.Http1;
 
 namespace Turbo.Net;
@@ -251,6 +252,7 @@ public sealed partial class ResponseWriter
             _exchange.Connection.Transport.SetEndReason(Transport.EndReason.PeerReset);
             return new ValueTask<bool>(false);
         }
+        if (FirstByteTimer.IsRunning) FirstByteTimer.Stop();
         return flush.IsCompletedSuccessfully ? new ValueTask<bool>(IsTaken(flush.Result)) : AwaitFlushAsync(flush);
     }
 
@@ -333,7 +335,14 @@ public sealed partial class ResponseWriter
 
     internal bool HasEnded => _state == State.Ended;
 
-    internal void Attach(PipeWriter output) => _output = output;
+    /// <summary>Runs until the next flush has given the transport what was written; outlives the exchange.</summary>
+    internal FirstByteTimer FirstByteTimer;
+
+    internal void Attach(PipeWriter output)
+    {
+        _output = output;
+        FirstByteTimer = default;
+    }
 
     internal void Reset()
     {

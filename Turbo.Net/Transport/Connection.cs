@@ -55,6 +55,9 @@ public abstract class Connection : IDuplexPipe
     /// </summary>
     public virtual long BytesTaken => -1;
 
+    /// <summary>Counts the bytes that were not counted as they passed; from any thread.</summary>
+    internal virtual void SettleTraffic() { }
+
     /// <summary>Ends the connection at once with a reset, so that an unfinished message cannot look complete.
     /// Thread-safe; the owner finds out by its reads and flushes, and still closes it.</summary>
     public abstract void Abort(EndReason reason);

@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using Pipelines.Sockets.Unofficial;
 using Turbo.Net.Buffers;
+using Turbo.Net.Diagnostics;
 
 namespace Turbo.Net.Transport;
 
@@ -21,8 +22,13 @@ internal sealed class SocketTransport : Connection
     private readonly SocketOutput _output;
     private readonly TaskCompletionSource _outputEnded = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    public SocketTransport(Socket socket, PinnedBlockPool pool)
+    private readonly Traffic _traffic;
+    private readonly Lock _trafficLock = new();
+    private long _receivedSettled, _sentSettled;
+
+    public SocketTransport(Socket socket, PinnedBlockPool pool, Traffic traffic)
     {
+        _traffic = traffic;
         // Read before the socket can close under us.
         RemoteEndPoint = socket.RemoteEndPoint as IPEndPoint;
         LocalEndPoint = socket.LocalEndPoint as IPEndPoint;
@@ -75,6 +81,18 @@ internal sealed class SocketTransport : Connection
         }
     }
 
+    /// <summary>The pipes count by themselves: what they have beyond the last time is added.</summary>
+    internal override void SettleTraffic()
+    {
+        lock (_trafficLock)
+        {
+            long received = _pipes.BytesRead, sent = _pipes.BytesSent;
+            _traffic.Received(received - _receivedSettled);
+            _traffic.Sent(sent - _sentSettled);
+            (_receivedSettled, _sentSettled) = (received, sent);
+        }
+    }
+
     public override void Abort(EndReason reason)
     {
         if (!BeginAbort(reason)) return;
@@ -98,6 +116,7 @@ internal sealed class SocketTransport : Connection
         // Not the pipes' own Dispose: it ends the pending receive before the kernel is done with its block.
         _pipes.Socket.Dispose();
         _outputEnded.TrySetResult();
+        SettleTraffic();
     }
 
     // Not yet made while its loops start within Create.

@@ -66,6 +66,8 @@ internal sealed class TlsTransport : Connection
 
     public override bool HasArrived => _below.HasArrived;
 
+    internal override void SettleTraffic() => _below.SettleTraffic();
+
     public override bool HasPeerReset => _input.IsTruncated || _below.HasPeerReset;
 
     public override long BytesTaken => _below.BytesTaken;

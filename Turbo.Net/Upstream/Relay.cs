@@ -91,15 +91,21 @@ public sealed class Relay(UpstreamPool pool)
     /// <summary>
     /// Relays one exchange. When the result says that no response was started, the caller writes one.
     /// </summary>
+    /// <param name="exchange">The client's.</param>
+    /// <param name="rules">What changes on the way.</param>
+    /// <param name="observer">Is told what passes.</param>
+    /// <param name="arrival">When the request arrived, a timestamp of the pool's clock; what came before the relay is then part of <see cref="Diagnostics.UpstreamMetrics.AddedTime"/>. 0 is now.</param>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public async ValueTask<RelayResult> RunAsync(Exchange exchange, RelayRules rules, IRelayObserver? observer)
+    public async ValueTask<RelayResult> RunAsync(Exchange exchange, RelayRules rules, IRelayObserver? observer, long arrival = 0)
     {
         if (_idle.TryDequeue(out RelayExchange? relayed)) Interlocked.Decrement(ref _idleCount);
         else relayed = new RelayExchange(pool);
-        relayed.Begin(exchange, rules, observer);
+        relayed.Begin(exchange, rules, observer, arrival);
         try
         {
-            return await relayed.RunAsync().ConfigureAwait(false);
+            RelayResult result = await relayed.RunAsync().ConfigureAwait(false);
+            pool.Metrics.Count(result);
+            return result;
         }
         finally
         {

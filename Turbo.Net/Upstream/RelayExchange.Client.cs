@@ -87,6 +87,7 @@ internal sealed partial class RelayExchange
             if (field.Known is KnownField.Connection or KnownField.Upgrade || !HopByHop.Ends(field, head.Fields)) response.RawFields(field.Line);
         }
         response.EndHeadNoBody();
+        BeginsResponse();
         _observer?.ResponseHead(101, head.Fields);
         bool isThere = await response.FlushAsync().ConfigureAwait(false);
         Connection client = _exchange.Upgrade();
@@ -95,7 +96,15 @@ internal sealed partial class RelayExchange
         {
             Volatile.Write(ref _tunnelActive, pool.Now);
             _tunnelClient = client;
-            await Tunnel.RunAsync(client, upstream.Transport, this).ConfigureAwait(false);
+            pool.Metrics.CountTunnel(hasEnded: false);
+            try
+            {
+                await Tunnel.RunAsync(client, upstream.Transport, this).ConfigureAwait(false);
+            }
+            finally
+            {
+                pool.Metrics.CountTunnel(hasEnded: true);
+            }
             _tunnelClient = null;
         }
         return RelayResult.Tunnelled;

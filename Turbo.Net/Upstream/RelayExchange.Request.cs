@@ -225,7 +225,9 @@ internal sealed partial class RelayExchange
             _written = _sentLength;
         }
         _unflushed = 0;
-        return upstream.FlushAsync(_options.IdleTimeout);
+        ValueTask<bool> flush = upstream.FlushAsync(_options.IdleTimeout);
+        if (_sentTime == 0) _sentTime = pool.Metrics.Timestamp;
+        return flush;
     }
 
     private void AddContent(UpstreamConnection upstream, in BodyRead piece)

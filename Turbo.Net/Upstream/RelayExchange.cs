@@ -28,8 +28,9 @@ internal sealed partial class RelayExchange(UpstreamPool pool)
     private bool _isComplete;
     private EndReason _endReason = EndReason.Aborted;
 
-    public void Begin(Exchange exchange, RelayRules rules, IRelayObserver? observer)
+    public void Begin(Exchange exchange, RelayRules rules, IRelayObserver? observer, long arrival)
     {
+        BeginTiming(arrival);
         _exchange = exchange;
         _rules = rules;
         _observer = observer;
@@ -117,7 +118,9 @@ internal sealed partial class RelayExchange(UpstreamPool pool)
             {
                 try
                 {
+                    long asked = pool.Metrics.Timestamp;
                     upstream = await pool.ConnectAsync().ConfigureAwait(false);
+                    Waited(asked);
                 }
                 catch (TimeoutException)
                 {
@@ -143,6 +146,7 @@ internal sealed partial class RelayExchange(UpstreamPool pool)
             bool isDead = result == RelayResult.Unreachable && isPooled && !upstream.HasReceived;
             if (!isDead || !await CanReplayAsync().ConfigureAwait(false)) return result;
             _upstream = null;
+            SendsAgain();
             pool.Discard(upstream, EndReason.Aborted);
             isPooled = false;
             upstream = null;
@@ -159,6 +163,7 @@ internal sealed partial class RelayExchange(UpstreamPool pool)
         {
             UpstreamRead read = await upstream.ReadAsync(upstream.Rest.IsEmpty ? _options.FirstByteTimeout : _options.IdleTimeout).ConfigureAwait(false);
             if (read == UpstreamRead.Timeout) return RelayResult.Timeout;
+            _headTime = pool.Metrics.Timestamp;
             if (read != UpstreamRead.Data) return head.ParsedTo > 0 ? RelayResult.MalformedResponse : RelayResult.Unreachable;
             while (true)
             {
@@ -238,6 +243,7 @@ internal sealed partial class RelayExchange(UpstreamPool pool)
 
         while (Interlocked.CompareExchange(ref _phase, Responding, Waiting) == Probing) await Task.Yield();
         WriteHead(head, kind, length);
+        BeginsResponse();
         BeginKeepAlive(head, kind);
         _observer?.ResponseHead(head.StatusCode, head.Fields);
         upstream.BeginContent(kind, length);

@@ -5,6 +5,7 @@ using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
 using Turbo.Net.Buffers;
+using Turbo.Net.Diagnostics;
 using Turbo.Net.Transport;
 using Turbo.Net.Transport.Epoll;
 
@@ -37,6 +38,7 @@ public sealed class UpstreamPool : IAsyncDisposable
     {
         Options = options;
         _usesEpoll = options.Transport.IsEpoll();
+        Metrics = new UpstreamMetrics(this, options.TimeProvider);
         _resolver = new UpstreamResolver(options);
         _start = options.TimeProvider.GetTimestamp();
         _timer = options.TimeProvider.CreateTimer(static state => ((UpstreamPool)state!).Tick(), this, s_tick, s_tick);
@@ -44,6 +46,9 @@ public sealed class UpstreamPool : IAsyncDisposable
 
     /// <summary>What the pool was made with.</summary>
     public UpstreamOptions Options { get; }
+
+    /// <summary>What its connections and exchanges have come to so far.</summary>
+    public UpstreamMetrics Metrics { get; }
 
     /// <summary>Open connections, busy and idle.</summary>
     public int OpenCount => Volatile.Read(ref _openCount);
@@ -142,6 +147,7 @@ public sealed class UpstreamPool : IAsyncDisposable
         if (Interlocked.Increment(ref _openCount) > Options.MaxConnections || Descriptors.AreVeryScarce())
         {
             Interlocked.Decrement(ref _openCount);
+            Metrics.CountRefused();
             return null;
         }
         try
@@ -152,11 +158,13 @@ public sealed class UpstreamPool : IAsyncDisposable
                 connection.TableIndex = _open.Count;
                 _open.Add(connection);
             }
+            Metrics.CountConnect();
             return connection;
         }
         catch
         {
             Interlocked.Decrement(ref _openCount);
+            Metrics.CountConnectFailure();
             throw;
         }
     }
@@ -167,6 +175,15 @@ public sealed class UpstreamPool : IAsyncDisposable
         Volatile.Write(ref _isDisposed, true);
         await _timer.DisposeAsync().ConfigureAwait(false);
         while (Pop() is { } connection) Discard(connection, EndReason.Draining);
+        Metrics.Dispose();
+    }
+
+    /// <summary>Counts what the transports have not counted yet.</summary>
+    internal void SettleTraffic()
+    {
+        UpstreamConnection[] open;
+        lock (_tableLock) open = [.. _open];
+        foreach (UpstreamConnection connection in open) connection.Transport.SettleTraffic();
     }
 
     private async Task<Connection> OpenAsync()
@@ -199,12 +216,12 @@ public sealed class UpstreamPool : IAsyncDisposable
 
     private async Task<Connection> ConnectAsync(IPEndPoint endPoint, CancellationToken cancellation)
     {
-        if (_usesEpoll) return await EpollTransport.ConnectAsync(endPoint, cancellation).ConfigureAwait(false);
+        if (_usesEpoll) return await EpollTransport.ConnectAsync(endPoint, Metrics.Traffic, cancellation).ConfigureAwait(false);
         Socket socket = new(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
         {
             await socket.ConnectAsync(endPoint, cancellation).ConfigureAwait(false);
-            return new SocketTransport(socket, PinnedBlockPool.Shared);
+            return new SocketTransport(socket, PinnedBlockPool.Shared, Metrics.Traffic);
         }
         catch
         {

@@ -4,6 +4,7 @@ using System.IO.Pipelines;
 using System.Runtime.CompilerServices;
 using System.Threading.Tasks.Sources;
 using Turbo.Net.Buffers;
+using Turbo.Net.Diagnostics;
 
 namespace Turbo.Net.Transport.Epoll;
 
@@ -15,7 +16,7 @@ namespace Turbo.Net.Transport.Epoll;
 /// </code>
 /// Whoever changes Waiting to None acts for the reader until it continues it.
 /// </summary>
-internal sealed class EpollInput(EpollTransport transport, PinnedBlockPool pool) : PipeReader, IValueTaskSource<ReadResult>
+internal sealed class EpollInput(EpollTransport transport, PinnedBlockPool pool, Traffic traffic) : PipeReader, IValueTaskSource<ReadResult>
 {
     private const int None = 0, Ready = 1, Waiting = 2;
 
@@ -252,6 +253,7 @@ internal sealed class EpollInput(EpollTransport transport, PinnedBlockPool pool)
         while (received < 0 && errno == Libc.Interrupted);
         if (received > 0)
         {
+            traffic.Received(received);
             if (_burst == 1) _end += (int)received;
             bool isFull = received == room;
             _burst = isFull ? Math.Min(2 * _burst, MaxBurst) : 1;

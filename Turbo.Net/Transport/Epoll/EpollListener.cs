@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Turbo.Net.Diagnostics;
 
 namespace Turbo.Net.Transport.Epoll;
 
@@ -7,7 +8,7 @@ namespace Turbo.Net.Transport.Epoll;
 /// Accepts connections on an event loop. Outlives descriptor exhaustion and connections that died in the backlog: only
 /// <see cref="StopAsync"/> ends it.
 /// </summary>
-internal sealed class EpollListener(IPEndPoint endPoint, Action<Connection> accepted, Action<Exception> failed, TimeProvider time) : IListener, IEpollHandler
+internal sealed class EpollListener(IPEndPoint endPoint, Action<Connection> accepted, Action<Exception> failed, TimeProvider time, Traffic traffic) : IListener, IEpollHandler
 {
     // Connections taken for one event, before other descriptors of the loop have their turn.
     private const int BatchSize = 64;
@@ -100,7 +101,7 @@ internal sealed class EpollListener(IPEndPoint endPoint, Action<Connection> acce
         EpollTransport transport;
         try
         {
-            transport = EpollTransport.Adopt(fd, remote);
+            transport = EpollTransport.Adopt(fd, remote, traffic);
         }
         catch (SocketException e)
         {

@@ -1,6 +1,7 @@
 using System.IO.Pipelines;
 using System.Threading.Tasks.Sources;
 using Turbo.Net.Buffers;
+using Turbo.Net.Diagnostics;
 
 namespace Turbo.Net.Transport.Epoll;
 
@@ -8,7 +9,7 @@ namespace Turbo.Net.Transport.Epoll;
 /// What is sent, as a pipe's writer. A flush is over when the kernel has all of it: what it does not take at once goes
 /// on from the loop's thread, in the writer's stead, as the socket takes more. States as in <see cref="EpollInput"/>.
 /// </summary>
-internal sealed class EpollOutput(EpollTransport transport, PinnedBlockPool pool) : PipeWriter, IValueTaskSource<FlushResult>
+internal sealed class EpollOutput(EpollTransport transport, PinnedBlockPool pool, Traffic traffic) : PipeWriter, IValueTaskSource<FlushResult>
 {
     private const int None = 0, Ready = 1, Waiting = 2;
 
@@ -186,6 +187,7 @@ internal sealed class EpollOutput(EpollTransport transport, PinnedBlockPool pool
             nint sent = ReferenceEquals(_first, _last) ? Libc.Send(transport.Fd, _first!.Address + _start, _end - _start, Libc.NoSignal) : SendBlocks();
             if (sent >= 0)
             {
+                traffic.Sent(sent);
                 Sent(sent);
                 continue;
             }

@@ -2,6 +2,7 @@ using System.IO.Pipelines;
 using System.Net;
 using System.Net.Sockets;
 using Turbo.Net.Buffers;
+using Turbo.Net.Diagnostics;
 
 namespace Turbo.Net.Transport.Epoll;
 
@@ -26,13 +27,13 @@ internal sealed class EpollTransport : Connection, IEpollHandler
     private bool _isClosed;
     private bool _hasPeerReset;
 
-    private EpollTransport(int fd, EventLoop loop, IPEndPoint? remote)
+    private EpollTransport(int fd, EventLoop loop, IPEndPoint? remote, Traffic traffic)
     {
         Fd = fd;
         Loop = loop;
         RemoteEndPoint = remote;
-        _input = new EpollInput(this, PinnedBlockPool.Shared);
-        _output = new EpollOutput(this, PinnedBlockPool.Shared);
+        _input = new EpollInput(this, PinnedBlockPool.Shared, traffic);
+        _output = new EpollOutput(this, PinnedBlockPool.Shared, traffic);
     }
 
     /// <summary>The descriptor: open until the loop has closed it, which is after its owner's last read and write.</summary>
@@ -107,10 +108,11 @@ internal sealed class EpollTransport : Connection, IEpollHandler
     /// <summary>Takes a connected socket over.</summary>
     /// <param name="fd">Non-blocking, with NoDelay set; it is this object's from now on, also when it throws.</param>
     /// <param name="remote">The peer's address.</param>
+    /// <param name="traffic">Counts its bytes.</param>
     /// <exception cref="SocketException">The kernel refuses.</exception>
-    public static EpollTransport Adopt(int fd, IPEndPoint remote)
+    public static EpollTransport Adopt(int fd, IPEndPoint remote, Traffic traffic)
     {
-        EpollTransport transport = new(fd, EventLoops.Next(), remote);
+        EpollTransport transport = new(fd, EventLoops.Next(), remote, traffic);
         transport.Register();
         return transport;
     }
@@ -118,12 +120,12 @@ internal sealed class EpollTransport : Connection, IEpollHandler
     /// <summary>Connects.</summary>
     /// <exception cref="SocketException">It cannot.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
-    public static async Task<EpollTransport> ConnectAsync(IPEndPoint peer, CancellationToken cancellation)
+    public static async Task<EpollTransport> ConnectAsync(IPEndPoint peer, Traffic traffic, CancellationToken cancellation)
     {
         int fd = Libc.Socket(NativeFamily(peer), Libc.Stream | Libc.NonBlocking | Libc.CloseOnExec, 0);
         if (fd < 0) throw Libc.ToException(Libc.Errno);
         Libc.SetNoDelay(fd);
-        EpollTransport transport = new(fd, EventLoops.Here(), peer);
+        EpollTransport transport = new(fd, EventLoops.Here(), peer, traffic);
         TaskCompletionSource connecting = new(TaskCreationOptions.RunContinuationsAsynchronously);
         transport._connecting = connecting;
         // Registered only then: a socket that nobody connects looks hung up.

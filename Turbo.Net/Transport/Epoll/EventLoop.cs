@@ -28,10 +28,11 @@ internal sealed unsafe class EventLoop
     private int _isAsleep;
     private int _budget;
 
-    /// <param name="name">The thread's name.</param>
+    /// <param name="index">Its place among the process's loops.</param>
     /// <exception cref="System.Net.Sockets.SocketException">The process has no descriptors left.</exception>
-    public EventLoop(string name)
+    public EventLoop(int index)
     {
+        Index = index;
         _epoll = Libc.EpollCreate(Libc.CloseOnExec);
         if (_epoll < 0) throw Libc.ToException(Libc.Errno);
         _wake = Libc.EventFd(0, Libc.NonBlocking | Libc.CloseOnExec);
@@ -42,8 +43,11 @@ internal sealed unsafe class EventLoop
             _ = Libc.Close(_epoll);
             throw Libc.ToException(errno);
         }
-        new Thread(Run) { IsBackground = true, Name = name }.UnsafeStart();
+        new Thread(Run) { IsBackground = true, Name = $"turbo-io-{index}" }.UnsafeStart();
     }
+
+    /// <summary>Its place among the process's loops, from 0.</summary>
+    public int Index { get; }
 
     /// <summary>The loop whose thread calls; null on any other thread.</summary>
     public static EventLoop? Current => s_current;

@@ -6,7 +6,7 @@ internal static class EventLoops
     private static readonly Lazy<EventLoop[]> s_loops = new(static () =>
     {
         EventLoop[] loops = new EventLoop[Environment.ProcessorCount];
-        for (int i = 0; i < loops.Length; i++) loops[i] = new EventLoop($"turbo-io-{i}");
+        for (int i = 0; i < loops.Length; i++) loops[i] = new EventLoop(i);
         return loops;
     });
 
