@@ -24,6 +24,8 @@ public enum RelayResult : byte
     Truncated,
     /// <summary>The connection was switched to another protocol, which has ended.</summary>
     Tunnelled,
+    /// <summary>Cut off because <see cref="IRelayObserver.IsOver"/> said so: a response that was started broke off; none may have been.</summary>
+    CutOff,
 }
 
 /// <summary>
@@ -40,6 +42,13 @@ public interface IRelayObserver
 
     /// <summary>Content of the response, without framing, still in its content coding.</summary>
     void ResponseContent(ReadOnlySpan<byte> content);
+
+    /// <summary>
+    /// Whether the exchange is to be cut off now: the upstream request is cancelled, and a response that was started, or a
+    /// tunnel, is reset. Asked ten times a second of an exchange that goes on for longer than that, on a timer's thread,
+    /// and never once the exchange has ended. False by default.
+    /// </summary>
+    bool IsOver => false;
 }
 
 /// <summary>What a relay changes in a request, settled per origin server. All bytes are ready to send.</summary>
@@ -79,6 +88,7 @@ public sealed record RelayRules
 ///                             └ pump the rest of the body concurrently ┘
 ///  no byte of an answer on a pooled connection: once more on a fresh one, when the request is still held
 ///  client leaves → upstream is reset          upstream breaks off → the client's response is cut
+///  the observer says that it is over → both are reset
 /// </code>
 /// </summary>
 public sealed class Relay(UpstreamPool pool)

@@ -16,10 +16,13 @@ internal sealed partial class RelayExchange
 
     private volatile Connection? _tunnelClient;
     private long _tunnelActive;
+    private volatile bool _isWatched;
+    private volatile bool _isCutOff;
 
     /// <summary>Called by the pool's tick.</summary>
     public void Tick()
     {
+        if (_observer is not null) CutOffIfOver();
         if (_tunnelClient is { } client)
         {
             if (pool.Now - Volatile.Read(ref _tunnelActive) > (long)_options.IdleTimeout.TotalMilliseconds) client.Abort(EndReason.ReadTimeout);
@@ -30,6 +33,36 @@ internal sealed partial class RelayExchange
         {
             if (_isHalfClosed) Probe();
         }
+    }
+
+    /// <summary>
+    /// An exchange that a tick meets is marked, and one that the next tick meets marked is asked: its end takes the lock then,
+    /// so that nothing of an exchange after it is cut. One that is over before the second tick has paid one look at a flag.
+    /// </summary>
+    private void CutOffIfOver()
+    {
+        if (!_isWatched)
+        {
+            _isWatched = true;
+            return;
+        }
+        lock (_probeLock)
+        {
+            if (!_isWatched || !(_isCutOff || _observer is { IsOver: true })) return;
+            _isCutOff = true;
+            // Either this sees the connection, or the exchange sees the flag before it uses one.
+            Interlocked.MemoryBarrier();
+            _upstream?.Abort(EndReason.Aborted);
+            if (_tunnelClient is { } client) client.Abort(EndReason.Aborted);
+            else if (Volatile.Read(ref _phase) == Responding) _exchange.Abort();
+        }
+    }
+
+    /// <summary>From here on no tick cuts anything off.</summary>
+    private void EndCutOff()
+    {
+        if (!_isWatched) return;
+        lock (_probeLock) _isWatched = false;
     }
 
     // Once the request is read whole; the request may be sent twice.

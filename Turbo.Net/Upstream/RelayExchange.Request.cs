@@ -194,7 +194,7 @@ internal sealed partial class RelayExchange
             _hasPump = false;
             await _pump.ConfigureAwait(false);
         }
-        return !_isTooLarge && _isRequestSent && !_isClientGone;
+        return !_isTooLarge && _isRequestSent && !_isClientGone && !_isCutOff;
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]

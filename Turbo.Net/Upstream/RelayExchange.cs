@@ -48,6 +48,8 @@ internal sealed partial class RelayExchange(UpstreamPool pool)
         _informational = 0;
         _isHalfClosed = false;
         _isClientGone = false;
+        _isWatched = false;
+        _isCutOff = false;
         _isComplete = false;
         _endReason = EndReason.Aborted;
         ResetRequest();
@@ -68,14 +70,15 @@ internal sealed partial class RelayExchange(UpstreamPool pool)
         {
             await EndAsync().ConfigureAwait(false);
         }
+        if (_isCutOff) return RelayResult.CutOff;
         // After a response that ended early the body is left behind, and that is no failure of the request.
         if (_bodyReject != RejectReason.None && result is RelayResult.Unreachable or RelayResult.MalformedResponse or RelayResult.Timeout) return RelayResult.RequestRejected;
         return _isClientGone ? RelayResult.ClientGone : result;
     }
 
     /// <summary>
-    /// Ends whatever else may touch the connection (the pump, the watch for the client, the probe) and only then gives the
-    /// connection back or closes it: a late cancellation must not reset the exchange of whoever rents it next.
+    /// Ends whatever else may touch the connection (the pump, the watch for the client, the probe, the tick) and only then
+    /// gives the connection back or closes it: a late cancellation must not reset the exchange of whoever rents it next.
     /// </summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask EndAsync()
@@ -87,10 +90,11 @@ internal sealed partial class RelayExchange(UpstreamPool pool)
         finally
         {
             await EndWatchAsync().ConfigureAwait(false);
+            EndCutOff();
             if (_upstream is { } upstream)
             {
                 _upstream = null;
-                bool isReusable = _isComplete && _isRequestSent && !_isClientGone && upstream.IsReusable;
+                bool isReusable = _isComplete && _isRequestSent && !_isClientGone && !_isCutOff && upstream.IsReusable;
                 upstream.Release();
                 if (isReusable) pool.Return(upstream);
                 else pool.Discard(upstream, _isComplete && _isRequestSent ? EndReason.NotPersistent : _endReason);
@@ -137,6 +141,7 @@ internal sealed partial class RelayExchange(UpstreamPool pool)
             // Either this sees that the client left, or CancelUpstream sees the connection.
             Interlocked.MemoryBarrier();
             if (_isClientGone) return RelayResult.ClientGone;
+            if (_isCutOff) return RelayResult.CutOff;
 
             RelayResult result = await SendAsync(upstream).ConfigureAwait(false)
                 ? await ReadHeadAsync(upstream).ConfigureAwait(false)

@@ -2,21 +2,25 @@ using System.Buffers;
 using System.Text;
 using Turbo.Net;
 using Turbo.Net.Upstream;
+using Turbo.Server.Auth;
 using Turbo.Server.Model;
 
 namespace Turbo.Server.Ai;
 
 /// <summary>
 /// Sees a proxied exchange pass and fills its event row: the first bytes of both bodies where they are text, the model,
-/// the token counts, the time to first byte. Reset and reused; one exchange at a time.
+/// the token counts, the time to first byte. Knows whose session it is, whose end is the exchange's. Reset and reused; one
+/// exchange at a time.
 /// </summary>
 internal sealed class UsageTap : IRelayObserver
 {
     private enum Reply : byte { Ignored, Json, EventStream }
 
+    private readonly Sessions _sessions;
     private readonly UsageScanner _scanner = new();
     private readonly EventStreamScanner _events;
     private EventRow _row = null!;
+    private LiveSession? _session;
     private TimeProvider _time = TimeProvider.System;
     private long _start;
     private int _bodyBytes;
@@ -27,18 +31,28 @@ internal sealed class UsageTap : IRelayObserver
     private byte[]? _coded;
     private int _codedLength;
 
-    public UsageTap() => _events = new EventStreamScanner(_scanner);
+    /// <param name="sessions">Who knows which have ended.</param>
+    public UsageTap(Sessions sessions)
+    {
+        _sessions = sessions;
+        _events = new EventStreamScanner(_scanner);
+    }
+
+    /// <summary>Whether the exchange needs a session and that has ended.</summary>
+    public bool IsOver => _session is { } session && _sessions.HasEnded(session);
 
     /// <summary>Whether a coded copy waits for <see cref="DecodeAsync"/>.</summary>
     public bool HasCodedReply => _coded is not null && _codedLength > 0;
 
     /// <param name="exchange">The exchange about to be relayed.</param>
+    /// <param name="session">The session that it needs; null where it needs none.</param>
     /// <param name="row">Its row.</param>
     /// <param name="bodyBytes">Bytes of each body to keep; 0 keeps none.</param>
     /// <param name="start">When the request arrived, a timestamp of <paramref name="time"/>.</param>
     /// <param name="time">The clock.</param>
-    public void Begin(Exchange exchange, EventRow row, int bodyBytes, long start, TimeProvider time)
+    public void Begin(Exchange exchange, LiveSession? session, EventRow row, int bodyBytes, long start, TimeProvider time)
     {
+        _session = session;
         _row = row;
         _bodyBytes = bodyBytes;
         _start = start;
@@ -86,6 +100,7 @@ internal sealed class UsageTap : IRelayObserver
         _row.TotalTokens = _scanner.TotalTokens;
         DropCoded();
         _row = null!;
+        _session = null;
     }
 
     private void Read(ReadOnlySpan<byte> content)

@@ -48,6 +48,8 @@ internal readonly record struct ApiError(int Status, string Message, string? Par
     /// <summary>Something of ours failed; the log says what.</summary>
     public static ApiError Internal => new(500, "internal error", Code: "internal_error");
 
+    public static ApiError InvalidSession => new(401, "the session is unknown, ended or expired: log in again", Code: "invalid_session");
+
     public static ApiError NotFound => new(404, "no such path", Code: "not_found");
 
     public static ApiError MethodNotAllowed => new(405, "this path does not take that method", Code: "method_not_allowed");

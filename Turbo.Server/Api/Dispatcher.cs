@@ -154,7 +154,7 @@ internal sealed class Dispatcher(TurboApp app, RouteTable<Route> routes, Request
     {
         if (session is null)
         {
-            context.Fail(new ApiError(401, "the session is unknown, ended or expired: log in again", Code: "invalid_session"));
+            context.Fail(ApiError.InvalidSession);
             return default;
         }
         context.Session = session;

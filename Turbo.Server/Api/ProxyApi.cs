@@ -5,7 +5,10 @@ using Turbo.Server.Ai;
 
 namespace Turbo.Server.Api;
 
-/// <summary><c>/v1/*</c>: any method, passed on to OpenAI byte for byte (contract section 8), its usage recorded.</summary>
+/// <summary>
+/// <c>/v1/*</c>: any method, passed on to OpenAI byte for byte (contract section 8), its usage recorded. What is under way
+/// when its session ends is cut off.
+/// </summary>
 internal sealed class ProxyApi(TurboApp app)
 {
     /// <summary>Relays the request; a failure that left the client without a response is answered as <c>upstream_error</c>.</summary>
@@ -16,7 +19,7 @@ internal sealed class ProxyApi(TurboApp app)
         // Uploads may be of any size: they stream.
         exchange.Body.MaxBytes = long.MaxValue;
         UsageTap tap = context.Tap;
-        tap.Begin(exchange, context.Event, app.Events.BodyBytes, context.Started, app.Time);
+        tap.Begin(exchange, context.Session, context.Event, app.Events.BodyBytes, context.Started, app.Time);
         try
         {
             RelayResult result = await app.Gateway.RelayAsync(exchange, tap).ConfigureAwait(false);
@@ -56,6 +59,12 @@ internal sealed class ProxyApi(TurboApp app)
                 break;
             case RelayResult.Truncated:
                 context.Event.Message.Set("the upstream server broke off its response"u8);
+                break;
+            case RelayResult.CutOff when context.Exchange.Response.HasStarted:
+                context.Event.Message.Set("cut off: the session ended"u8);
+                break;
+            case RelayResult.CutOff:
+                context.Fail(ApiError.InvalidSession);
                 break;
             case RelayResult.Tunnelled when context.Exchange.EndReason == Net.Transport.EndReason.Draining:
                 context.NoteCutOff();

@@ -28,7 +28,7 @@ internal sealed class RequestContext(TurboApp app, Exchange exchange)
     public Parameters Parameters { get; } = new();
 
     /// <summary>Sees a proxied exchange pass; made when the first one does.</summary>
-    public UsageTap Tap => _tap ??= new UsageTap();
+    public UsageTap Tap => _tap ??= new UsageTap(app.Sessions);
 
     /// <summary>The session; null on a route that needs none.</summary>
     public LiveSession? Session { get; set; }

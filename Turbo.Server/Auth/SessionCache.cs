@@ -128,6 +128,30 @@ internal sealed class SessionCache
     }
 
     /// <summary>
+    /// Whether the session has ended. Where not, it counts as used, so that the next sweep looks it up; where it was
+    /// evicted meanwhile, it is cached again, or its successor counts.
+    /// </summary>
+    public bool HasEnded(LiveSession session)
+    {
+        if (session.IsEnded)
+            return true;
+        if (Volatile.Read(ref session.Slot) < 0)
+        {
+            lock (_gate)
+            {
+                if (session.IsEnded)
+                    return true;
+                if (session.Slot < 0 && _byId.TryGetValue(session.Id, out LiveSession? successor))
+                    session = successor;
+                else if (session.Slot < 0)
+                    Add(session);
+            }
+        }
+        session.LastSweep = Volatile.Read(ref _sweep);
+        return false;
+    }
+
+    /// <summary>
     /// Begins a sweep: the sessions that were used since the last one or are held, to be looked up in the database.
     /// </summary>
     public void TakeActive(List<LiveSession> into)

@@ -81,6 +81,12 @@ internal sealed class Sessions : IAsyncDisposable
     /// <summary>Watches the session until the hold is disposed: its <see cref="LiveSession.Ended"/> is then to be relied on.</summary>
     public SessionHold Hold(LiveSession session) => new(_cache.Hold(session));
 
+    /// <summary>
+    /// Whether the session has ended, for something long that asks again and again: at least once in an interval, which
+    /// keeps the session watched without a hold.
+    /// </summary>
+    public bool HasEnded(LiveSession session) => _cache.HasEnded(session);
+
     /// <summary>Ends one session, here and in the database.</summary>
     public async Task EndAsync(LiveSession session)
     {
