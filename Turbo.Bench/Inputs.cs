@@ -32,4 +32,17 @@ internal static class Inputs
 
     /// <summary>Sixteen of them in one packet.</summary>
     public static readonly byte[] SmallFrames16 = [.. Enumerable.Repeat(SmallFrame, 16).SelectMany(static f => f)];
+
+    /// <summary>The head of an upstream's answer to a chat completion.</summary>
+    public static readonly byte[] Response = Encoding.ASCII.GetBytes(
+        "HTTP/1.1 200 OK\r\nDate: Mon, 23 Nov 2026 17:59:19 GMT\r\nContent-Type: application/json\r\nContent-Length: 612\r\nConnection: keep-alive\r\n"
+        + "access-control-expose-headers: X-Request-ID\r\nopenai-organization: org-bench\r\nopenai-processing-ms: 412\r\nopenai-version: 2020-10-01\r\n"
+        + "x-ratelimit-limit-requests: 10000\r\nx-ratelimit-remaining-requests: 9999\r\nx-request-id: req_0123456789abcdef0123456789abcdef\r\n"
+        + "strict-transport-security: max-age=31536000; includeSubDomains; preload\r\nServer: upstream\r\n\r\n");
+
+    /// <summary>A form of six fields.</summary>
+    public static readonly byte[] Form = "id=7b0c1f0a-6c3e-4d0a-9a0e-2f6d7d1b9c11&prompt=What+is+the+weather+in+M%C3%BCnchen%3F&context=10&stream=false&otr=0&name=general"u8.ToArray();
+
+    /// <summary>A prompt as a JSON object.</summary>
+    public static readonly byte[] Json = """{"id":"7b0c1f0a-6c3e-4d0a-9a0e-2f6d7d1b9c11","prompt":"What is the \"weather\" in München?","context":10,"stream":false,"otr":false}"""u8.ToArray();
 }

@@ -1,14 +1,27 @@
-using BenchmarkDotNet.Running;
+using Turbo.Bench.Allocation;
 using Turbo.Bench.Caches;
+using Turbo.Bench.Charts;
+using Turbo.Bench.Cost;
 using Turbo.Bench.Fuzz;
+using Turbo.Bench.Load;
+using Turbo.Bench.Micro;
+using Turbo.Bench.Peers;
 using Turbo.Bench.Soak;
 
-// Turbo.Bench fuzz ...: what scripts/fuzz runs.
-// Turbo.Bench soak ...: what scripts/soak runs.
-// Turbo.Bench cache: the tables of docs/performance.md that compare caches.
-// Turbo.Bench [BenchmarkDotNet arguments], for example: --filter '*Parser*' --job short
-if (args is ["soak", .. string[] soak]) return await SoakCommand.RunAsync(soak);
-if (args is ["fuzz", .. string[] fuzz]) return FuzzCommand.Run(fuzz);
-if (args is ["cache"]) return CacheCommand.Run();
-BenchmarkSwitcher.FromAssembly(typeof(FuzzCommand).Assembly).Run(args);
-return 0;
+// What scripts/bench, scripts/fuzz and scripts/soak run; docs/benchmarks.md describes the former's commands.
+switch (args)
+{
+    case ["micro", .. string[] rest]: return MicroCommand.Run(rest);
+    case ["load", .. string[] rest]: return LoadCommand.Run(rest);
+    case ["cost", .. string[] rest]: return CostCommand.Run(rest);
+    case ["chart", .. string[] rest]: return ChartCommand.Run(rest);
+    case ["allocations", .. string[] rest]: return AllocationCommand.Run(rest);
+    case ["cache"]: return CacheCommand.Run();
+    // The servers that load measures, each started as a process of its own.
+    case ["peer", .. string[] rest]: return await PeerCommand.RunAsync(rest);
+    case ["soak", .. string[] rest]: return await SoakCommand.RunAsync(rest);
+    case ["fuzz", .. string[] rest]: return FuzzCommand.Run(rest);
+    default:
+        Console.Error.WriteLine("usage: micro | load | cost | chart | allocations | cache | peer | soak | fuzz; run scripts/bench, scripts/fuzz or scripts/soak");
+        return 2;
+}

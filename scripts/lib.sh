@@ -64,3 +64,10 @@ build() { # PROJECT OUTPUT FOLDER...
     mv "$stamp.new" "$stamp"
   ) 9>"$root/$project/obj/build.lock" || fail "$project does not build"
 }
+
+# Builds Turbo.Bench, with what it measures, and sets $bench.
+build_bench() {
+  bench=$root/Turbo.Bench/bin/Release/net10.0/Turbo.Bench.dll
+  build Turbo.Bench Turbo.Bench/bin/Release/net10.0/Turbo.Bench.dll Turbo.Bench Turbo.Net Turbo.Server examples/echo \
+    Turbo.Tests/Allocation Turbo.Tests/Fuzz Turbo.Tests/Soak Turbo.Tests/Support
+}

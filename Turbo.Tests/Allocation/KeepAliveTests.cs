@@ -1,12 +1,10 @@
-using System.IO.Pipelines;
 using System.Net.Sockets;
-using Turbo.Net;
 using Turbo.Tests.Net;
 using Turbo.Tests.Support;
 
 namespace Turbo.Tests.Allocation;
 
-/// <summary>The keep-alive exchange of a small GET route allocates nothing.</summary>
+/// <summary>The keep-alive exchange of a small GET route allocates nothing on a socket and in TLS; <see cref="AllocationGateTests"/> has it in memory.</summary>
 [TestFixture]
 internal sealed class KeepAliveTests
 {
@@ -21,40 +19,6 @@ internal sealed class KeepAliveTests
     [SetUp]
     public void NotInDebug() => Assert.Inconclusive("an async method's state is an object in Debug builds: run with -c Release");
 #endif
-
-    [TestCase(1)]
-    [TestCase(16)]
-    public async Task In_memory(int pipelined)
-    {
-        await using NetServer server = new(listens: false);
-        MemoryClient client = server.ConnectInMemory();
-        byte[] batch = [.. Enumerable.Repeat(s_browser, pipelined).SelectMany(static b => b)];
-        long allocated = Inline.Run(() =>
-        {
-            Run(client, batch, Warm);
-            long before = GC.GetAllocatedBytesForCurrentThread();
-            Run(client, batch, Counted);
-            return GC.GetAllocatedBytesForCurrentThread() - before;
-        });
-        client.Fin();
-        Assert.That(allocated, Is.Zero);
-        Assert.That(client.Transport.Flushes, Is.EqualTo(Warm + Counted));
-    }
-
-    private static void Run(MemoryClient client, byte[] batch, int times)
-    {
-        PipeWriter output = client.Transport.PeerOutput;
-        PipeReader input = client.Transport.PeerInput;
-        for (int i = 0; i < times; i++)
-        {
-            batch.CopyTo(output.GetSpan(batch.Length));
-            output.Advance(batch.Length);
-            // The server runs within this call.
-            ValueTask<FlushResult> flush = output.FlushAsync();
-            if (!flush.IsCompletedSuccessfully || !input.TryRead(out ReadResult answer)) throw new InvalidOperationException("no answer");
-            input.AdvanceTo(answer.Buffer.End);
-        }
-    }
 
     /// <summary>Over a socket, both sides together: the client blocks, in buffers made before.</summary>
     [TestCase(1)]

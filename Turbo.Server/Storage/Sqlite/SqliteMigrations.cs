@@ -44,6 +44,7 @@ internal static class SqliteMigrations
         ("lookup indexes", AddLookupIndexes),
         ("unique usernames", AddUsernameIndex),
         ("chat indexes", AddChatIndexes),
+        ("event index", AddEventIndex),
     ];
 
     public static void Apply(SqliteSession session, DateTime now)
@@ -122,5 +123,17 @@ internal static class SqliteMigrations
             CREATE INDEX IF NOT EXISTS turbo_messages_context ON messages(chat_id, julianday(created_at), created_at, id)
             WHERE deleted_at IS NULL AND otr IS NOT 1
             """);
+    }
+
+    // Usage is summed from it alone, and a user's events are told apart in it: a row lies behind the bodies that it keeps,
+    // so looking at each would read the whole table. In the order of time, as the index it takes the place of, since
+    // one that begins with the user has a batch write a page for each of its rows.
+    private static void AddEventIndex(SqliteSession session)
+    {
+        session.Execute("""
+            CREATE INDEX IF NOT EXISTS turbo_events_usage
+            ON events(timestamp, user_id, model, prompt_tokens, completion_tokens, total_tokens, deleted_at)
+            """);
+        session.Execute("DROP INDEX IF EXISTS turbo_events_timestamp");
     }
 }

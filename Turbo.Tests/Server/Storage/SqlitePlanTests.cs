@@ -59,9 +59,9 @@ internal sealed class SqlitePlanTests
     [TestCase(SqliteChatStore.LastExchanges, "turbo_messages_context (chat_id=?)")]
     [TestCase(SqliteChatStore.LastExchangeIds, "turbo_messages_context (chat_id=?)")]
     [TestCase(SqliteChatStore.DeleteMessage, "sqlite_autoindex_messages_1")]
-    [TestCase(SqliteEventStore.Query, "turbo_events_timestamp (timestamp>? AND timestamp<?)")]
-    [TestCase(SqliteEventStore.Usage, "turbo_events_timestamp (timestamp>?)")]
-    [TestCase(SqliteEventStore.DeleteOlder, "turbo_events_timestamp (timestamp<?)")]
+    [TestCase(SqliteEventStore.Query, "turbo_events_usage (timestamp>? AND timestamp<?)")]
+    [TestCase(SqliteEventStore.Usage, "COVERING INDEX turbo_events_usage (timestamp>?)")]
+    [TestCase(SqliteEventStore.DeleteOlder, "turbo_events_usage (timestamp<?)")]
     public void Statement_is_answered_by(string sql, string index)
     {
         using SqliteSession session = SqliteSession.Open(_folder.File("turbo.db"), new DbOptions(), readOnly: true);

@@ -1,32 +1,27 @@
-using System.Globalization;
 using System.Net;
+using System.Net.Http.Json;
 using System.Net.Sockets;
 using System.Text;
+using System.Text.Json;
 using Turbo.Server;
 using Turbo.Server.Logging;
-using Turbo.Tests.Support;
 
-namespace Turbo.Tests.Allocation;
+namespace Turbo.Tests.Allocation.Operations;
 
 /// <summary>
 /// What a proxied request allocates in the whole process: application, relay, both sockets, event row and its way into
 /// the database. Client and origin are threads with blocking sockets and buffers of their own, which allocate nothing.
 /// </summary>
-[TestFixture, NonParallelizable]
-internal sealed class ProxyAllocationTests
+internal static class ProxiedExchange
 {
     // Fewer than the spare rows of a warm application, which come back when their batch is stored.
     private const int Requests = 400;
 
     // On a busy machine it takes a while until the methods are compiled as they will be for good.
+    private const int MinRounds = 3;
     private const int MaxRounds = 50;
 
-#if DEBUG
-    // State machines are objects there, one a call.
-    private const int MaxBytes = 8192;
-#else
-    private const int MaxBytes = 256;
-#endif
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
 
     private const string Reply = """{"id":"c","object":"chat.completion","model":"gpt-4o","choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}}""";
 
@@ -35,44 +30,73 @@ internal sealed class ProxyAllocationTests
     private static readonly string s_stream = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n|"
         + string.Concat(Enumerable.Range(0, 10).Select(static i => $"22\r\ndata: {{\"model\":\"gpt-4o\",\"n\":{i:000}}}\n\n\r\n|")) + "0\r\n\r\n";
 
-    [TestCase("GET /v1/models", "", false)]
-    [TestCase("POST /v1/chat/completions", """{"model":"gpt-4o","messages":[{"role":"user","content":"hello"}]}""", false)]
-    [TestCase("POST /v1/chat/completions", """{"model":"gpt-4o","stream":true,"messages":[{"role":"user","content":"hello"}]}""", true)]
-    public async Task A_proxied_request_allocates_little(string line, string body, bool isStream)
+    /// <summary>Bytes a request, in the best of several rounds: what else the process does meanwhile is not the request's.</summary>
+    /// <param name="line">Method and target.</param>
+    /// <param name="body">The content.</param>
+    /// <param name="isStream">Whether the answer is an event stream.</param>
+    /// <param name="enough">Bytes at which no further round is needed.</param>
+    public static double Measure(string line, string body, bool isStream, double enough)
     {
         using Origin origin = new(isStream ? s_stream : s_json, requestEnd: body.Length > 0 ? body : "\r\n\r\n");
-        await using TestApp app = await TestApp.StartAsync(o => o with { Upstream = UpstreamTarget.At(origin.EndPoint), OpenAiApiKey = "sk", LogLevel = LogLevel.Info });
-        (string token, _) = await app.SignUpAsync("alice");
-        byte[] request = Encoding.ASCII.GetBytes(
-            $"{line} HTTP/1.1\r\nHost: turbo.test\r\nAuthorization: Bearer {token}\r\nUser-Agent: OpenAI/JS 6.0\r\nAccept: application/json\r\nContent-Type: application/json\r\nContent-Length: {body.Length}\r\n\r\n{body}");
-        IReadOnlyList<double> perRequest = await Task.Factory.StartNew(() => Measure(app, request), TaskCreationOptions.LongRunning);
-        // The last is the best: what else the process does meanwhile is not the request's.
-        Assert.That(perRequest[^1], Is.LessThan(MaxBytes), string.Join(", ", perRequest.Select(static bytes => bytes.ToString("F0", CultureInfo.InvariantCulture))));
+        string folder = Directory.CreateTempSubdirectory("turbo-allocation-").FullName;
+        TurboApp app = TurboApp.StartAsync(Options(folder, origin.EndPoint), log: Stream.Null).Result;
+        try
+        {
+            byte[] request = Encoding.ASCII.GetBytes(
+                $"{line} HTTP/1.1\r\nHost: turbo.test\r\nAuthorization: Bearer {SignUp(app.EndPoints[0])}\r\nUser-Agent: OpenAI/JS 6.0\r\nAccept: application/json\r\nContent-Type: application/json\r\nContent-Length: {body.Length}\r\n\r\n{body}");
+            return Task.Factory.StartNew(() => Measure(app, request, enough), TaskCreationOptions.LongRunning).Result;
+        }
+        finally
+        {
+            app.DisposeAsync().AsTask().Wait(s_patience);
+            Directory.Delete(folder, recursive: true);
+        }
     }
 
-    private static List<double> Measure(TestApp app, byte[] request)
+    private static AppOptions Options(string folder, IPEndPoint origin)
     {
-        using Socket socket = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true, ReceiveTimeout = 10_000 };
-        socket.Connect(app.EndPoint);
+        Dictionary<string, string> variables = new()
+        {
+            ["ADDRESS"] = "127.0.0.1:0",
+            ["OPENAI_API_URL"] = $"http://{origin}",
+            ["OPENAI_API_KEY"] = "sk",
+            ["DB_ADDRESS"] = "sqlite:" + Path.Combine(folder, "turbo.db"),
+            ["LOG_LEVEL"] = "info",
+            ["BCRYPT_COST"] = "4",
+        };
+        return AppOptions.TryRead(variables.GetValueOrDefault, out AppOptions? options, out string? error) ? options : throw new InvalidOperationException(error);
+    }
+
+    private static string SignUp(IPEndPoint server)
+    {
+        using HttpClient client = new() { BaseAddress = new Uri($"http://{server}") };
+        using HttpResponseMessage answer = client.PostAsJsonAsync("/user/signup", new { username = "alice", password = "correct horse" }).Result;
+        return answer.Content.ReadFromJsonAsync<JsonElement>().Result.GetProperty("Token").GetString()!;
+    }
+
+    private static double Measure(TurboApp app, byte[] request, double enough)
+    {
+        using Socket socket = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true, ReceiveTimeout = (int)s_patience.TotalMilliseconds };
+        socket.Connect(app.EndPoints[0]);
         byte[] buffer = new byte[64 * 1024];
         socket.Send(request);
         // The response's length is the same each time.
         int length = 0;
         while (!IsWhole(buffer.AsSpan(0, length))) length += Receive(socket, buffer.AsSpan(length));
-        List<double> perRequest = [];
-        do
+        if (!buffer.AsSpan(0, length).StartsWith("HTTP/1.1 200 OK\r\n"u8)) throw new InvalidDataException(Encoding.ASCII.GetString(buffer.AsSpan(0, length)));
+        double best = double.MaxValue;
+        for (int round = 0; round < MinRounds || (round < MaxRounds && best > enough); round++)
         {
-            app.App.Events.FlushAsync().Wait(Until.Deadline);
+            app.Events.FlushAsync().Wait(s_patience);
             long before = GC.GetTotalAllocatedBytes(precise: true);
             for (int i = 0; i < Requests; i++)
             {
                 socket.Send(request);
                 for (int got = 0; got < length;) got += Receive(socket, buffer.AsSpan(got));
             }
-            perRequest.Add((GC.GetTotalAllocatedBytes(precise: true) - before) / (double)Requests);
+            best = Math.Min(best, (GC.GetTotalAllocatedBytes(precise: true) - before) / (double)Requests);
         }
-        while (perRequest[^1] >= MaxBytes && perRequest.Count < MaxRounds);
-        return perRequest;
+        return best;
     }
 
     private static int Receive(Socket socket, Span<byte> buffer)
@@ -116,7 +140,7 @@ internal sealed class ProxyAllocationTests
             }
             catch (Exception e) when (e is SocketException or ObjectDisposedException)
             {
-                // The test is over.
+                // It is over.
             }
         }
 

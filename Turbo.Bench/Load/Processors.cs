@@ -1,0 +1,55 @@
+using System.Diagnostics;
+using System.Globalization;
+
+namespace Turbo.Bench.Load;
+
+/// <summary>Which processor measures and which is measured: with two or more, the client never takes the server's time.</summary>
+internal sealed class Processors
+{
+    private Processors(int? server, int? client) => (Server, Client) = (server, client);
+
+    /// <summary>Where servers run; null is anywhere.</summary>
+    public int? Server { get; }
+
+    /// <summary>Where this process and the mock upstream run; null is anywhere.</summary>
+    public int? Client { get; }
+
+    public string Description => Server is null ? "not pinned" : $"server on CPU {Server}, client and upstream on CPU {Client}";
+
+    /// <summary>Takes the first two that this process may use, and moves it to the second.</summary>
+    public static Processors Split()
+    {
+        List<int> allowed = Allowed();
+        if (allowed.Count < 2 || !Programs.Exists("taskset")) return new Processors(null, null);
+        Processors split = new(allowed[0], allowed[1]);
+        using Process move = Process.Start(new ProcessStartInfo("taskset", ["-apc", $"{split.Client}", $"{Environment.ProcessId}"]) { RedirectStandardOutput = true })!;
+        move.StandardOutput.ReadToEnd();
+        move.WaitForExit();
+        return move.ExitCode == 0 ? split : new Processors(null, null);
+    }
+
+    /// <summary>The command that runs another on one processor.</summary>
+    public static string[] Pinned(int? processor, string[] command) => processor is null ? command : ["taskset", "-c", $"{processor}", .. command];
+
+    private static List<int> Allowed()
+    {
+        string list = File.ReadLines("/proc/self/status").First(static line => line.StartsWith("Cpus_allowed_list:", StringComparison.Ordinal));
+        List<int> allowed = [];
+        foreach (string range in list[(list.IndexOf(':') + 1)..].Trim().Split(','))
+        {
+            int[] ends = [.. range.Split('-').Select(static end => int.Parse(end, CultureInfo.InvariantCulture))];
+            allowed.AddRange(Enumerable.Range(ends[0], ends[^1] - ends[0] + 1));
+        }
+        return allowed;
+    }
+}
+
+/// <summary>Programs that may be installed.</summary>
+internal static class Programs
+{
+    /// <summary>Its path, looked for where Debian keeps servers too; null when it is not installed.</summary>
+    public static string? Find(string name) =>
+        $"{Environment.GetEnvironmentVariable("PATH")}:/usr/sbin:/usr/local/sbin".Split(':').Select(folder => Path.Combine(folder, name)).FirstOrDefault(File.Exists);
+
+    public static bool Exists(string name) => Find(name) is not null;
+}
