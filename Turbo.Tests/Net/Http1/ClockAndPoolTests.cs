@@ -60,7 +60,8 @@ internal sealed class PinnedBlockPoolTests
         const int many = 16 * 1024 + 100;
         IMemoryOwner<byte>[] blocks = [.. Enumerable.Range(0, many).Select(_ => pool.Rent())];
         foreach (IMemoryOwner<byte> block in blocks) block.Dispose();
-        Assert.That((pool.Outstanding, pool.FreeCount), Is.EqualTo((0, 16 * 1024)));
+        Assert.That(pool.Outstanding, Is.Zero);
+        Assert.That(pool.FreeCount, Is.EqualTo(16 * 1024).Or.EqualTo(16 * 1024 + 64), "and what this thread keeps, if it is the pool's");
     }
 
     [Test]
@@ -78,6 +79,34 @@ internal sealed class PinnedBlockPoolTests
             }
         });
         Assert.That(pool.Outstanding, Is.Zero);
+    }
+
+    [Test]
+    public void A_thread_rents_what_it_returned_last_and_leaves_it_behind_when_it_ends()
+    {
+        using PinnedBlockPool pool = new();
+        Thread thread = new(() =>
+        {
+            IMemoryOwner<byte> first = pool.Rent();
+            IMemoryOwner<byte> second = pool.Rent();
+            first.Dispose();
+            second.Dispose();
+            Assert.That(pool.Rent(), Is.SameAs(second));
+            Assert.That((pool.Outstanding, pool.FreeCount), Is.EqualTo((1, 1)));
+        });
+        thread.Start();
+        thread.Join();
+        Assert.That(pool.Outstanding, Is.EqualTo(1));
+        // What it kept comes back when its thread's statics are collected.
+        Assert.That(() =>
+        {
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+            return pool.FreeCount == 1 && pool.Outstanding == 1;
+        }, Is.True.After(5000, 20));
+        IMemoryOwner<byte> third = pool.Rent();
+        Assert.That((pool.Outstanding, pool.FreeCount), Is.EqualTo((2, 0)));
+        third.Dispose();
     }
 
     /// <summary>The block that a handler may be writing to when a send loop fails.</summary>
