@@ -17,6 +17,9 @@ public sealed partial class ResponseWriter
 {
     private enum State : byte { Empty, Head, Length, Chunked, UntilClose, NoBody, Ended }
 
+    // Content of this size is worth a system call of its own to save its copy.
+    private const int ThroughBytes = 8 * 1024;
+
     private readonly Exchange _exchange;
     private PipeWriter _output = null!;
     private State _state;
@@ -205,6 +208,11 @@ public sealed partial class ResponseWriter
     {
         // A chunk of no bytes would end the message.
         if (content.IsEmpty) return;
+        if (content.Length >= ThroughBytes && _state is State.Length or State.Chunked or State.UntilClose && !IsHeadOnly && !_hasEarlierFlush)
+        {
+            WriteThrough(content);
+            return;
+        }
         if (content.IsSingleSegment)
         {
             Write(content.FirstSpan);
@@ -219,6 +227,29 @@ public sealed partial class ResponseWriter
             return;
         }
         foreach (ReadOnlyMemory<byte> piece in content) Write(piece.Span);
+    }
+
+    // Large content that another connection received goes on from its blocks; what the client does not take at once is written.
+    private void WriteThrough(in ReadOnlySequence<byte> content)
+    {
+        ContentBytes += content.Length;
+        if (_state == State.Length && (_left -= content.Length) < 0) throw new InvalidOperationException("more content than Content-Length");
+        bool isChunked = _state == State.Chunked;
+        if (isChunked) ChunkHeader(content.Length);
+        ReadOnlySpan<byte> end = isChunked ? "\r\n"u8 : default;
+        long taken = _exchange.Connection.Transport.SendThrough(content, end);
+        if (taken > 0)
+        {
+            Unflushed = 0;
+            if (FirstByteTimer.IsRunning) FirstByteTimer.Stop();
+        }
+        if (taken < content.Length)
+        {
+            foreach (ReadOnlyMemory<byte> piece in content.Slice(taken)) Raw(piece.Span);
+            taken = content.Length;
+        }
+        end = end[(int)(taken - content.Length)..];
+        if (!end.IsEmpty) Raw(end);
     }
 
     /// <summary>Writes content and sends it now; false when the client is gone.</summary>

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.IO.Pipelines;
 using System.Net;
 
@@ -57,6 +58,13 @@ public abstract class Connection : IDuplexPipe
 
     /// <summary>Counts the bytes that were not counted as they passed; from any thread.</summary>
     internal virtual void SettleTraffic() { }
+
+    /// <summary>
+    /// Sends what was written to <see cref="Output"/>, then <paramref name="content"/> and <paramref name="end"/> from where
+    /// they lie. How many bytes of these two the system took: the rest is the caller's to write. 0 where the transport
+    /// sends copies alone, or where the content is not in its own blocks. No flush may be pending.
+    /// </summary>
+    internal virtual long SendThrough(in ReadOnlySequence<byte> content, ReadOnlySpan<byte> end) => 0;
 
     /// <summary>Ends the connection at once with a reset, so that an unfinished message cannot look complete.
     /// Thread-safe; the owner finds out by its reads and flushes, and still closes it.</summary>

@@ -16,6 +16,9 @@ internal sealed partial class RelayExchange
     // Head and content of a request that may be sent again.
     private const int ReplayBytes = 64 * 1024;
 
+    // Content of this size is worth a system call of its own to save its copy.
+    private const int ThroughBytes = 8 * 1024;
+
     // Bytes sent without waiting for upstream to take them.
     private const int FlushBytes = 32 * 1024;
 
@@ -250,12 +253,16 @@ internal sealed partial class RelayExchange
                 "\r\n"u8.CopyTo(size[digits..]);
                 Send(upstream, size[..(digits + 2)]);
             }
-            foreach (ReadOnlyMemory<byte> part in piece.Data)
+            ReadOnlySpan<byte> end = isChunked ? "\r\n"u8 : default;
+            if (!_isTooLarge || piece.Data.Length < ThroughBytes || !SendThrough(upstream, piece.Data, end))
             {
-                Send(upstream, part.Span);
-                _observer?.RequestContent(part.Span);
+                foreach (ReadOnlyMemory<byte> part in piece.Data) Send(upstream, part.Span);
+                if (isChunked) Send(upstream, end);
             }
-            if (isChunked) Send(upstream, "\r\n"u8);
+            if (_observer is not null)
+            {
+                foreach (ReadOnlyMemory<byte> part in piece.Data) _observer.RequestContent(part.Span);
+            }
         }
         if (!isChunked || !piece.IsEnd) return;
         Send(upstream, "0\r\n"u8);
@@ -264,6 +271,20 @@ internal sealed partial class RelayExchange
             for (int i = 0; i < trailers.Count; i++) Send(upstream, trailers[i].Line);
         }
         Send(upstream, "\r\n"u8);
+    }
+
+    // From where it was received. What upstream does not take at once is written; false where nothing was.
+    private static bool SendThrough(UpstreamConnection upstream, in ReadOnlySequence<byte> content, ReadOnlySpan<byte> end)
+    {
+        long taken = upstream.Transport.SendThrough(content, end);
+        if (taken == 0) return false;
+        if (taken < content.Length)
+        {
+            foreach (ReadOnlyMemory<byte> part in content.Slice(taken)) upstream.Output.Write(part.Span);
+            taken = content.Length;
+        }
+        upstream.Output.Write(end[(int)(taken - content.Length)..]);
+        return true;
     }
 
     private void Send(UpstreamConnection upstream, ReadOnlySpan<byte> bytes)

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.IO.Pipelines;
 using System.Threading.Tasks.Sources;
 using Turbo.Net.Buffers;
@@ -201,19 +202,57 @@ internal sealed class EpollOutput(EpollTransport transport, PinnedBlockPool pool
         return true;
     }
 
+    /// <inheritdoc cref="Connection.SendThrough"/>
+    public unsafe long SendThrough(in ReadOnlySequence<byte> content, ReadOnlySpan<byte> end)
+    {
+        // Only pinned bytes can be sent from where they lie.
+        if (content.Start.GetObject() is not PinnedBlockPool.Block piece) return 0;
+        if (_isGone || transport.IsAborted || Volatile.Read(ref _isCanceled) != 0 || Volatile.Read(ref _state) == Waiting) return 0;
+        // One more than the blocks: for the end.
+        Libc.IoVector* vectors = stackalloc Libc.IoVector[MaxVectors + 1];
+        int count = IsEmpty ? 0 : Gather(vectors, _first!, _start, _last!, _end, 0, out _);
+        nint written = 0;
+        for (int i = 0; i < count; i++) written += vectors[i].Length;
+        count = Gather(vectors, piece, content.Start.GetInteger(), (PinnedBlockPool.Block)content.End.GetObject()!, content.End.GetInteger(), count, out bool isAll);
+        nint sent;
+        fixed (byte* last = end)
+        {
+            if (isAll && !end.IsEmpty) vectors[count++] = new Libc.IoVector { Base = (nint)last, Length = end.Length };
+            do sent = Send(vectors, count);
+            while (sent < 0 && Libc.Errno == Libc.Interrupted);
+        }
+        // What failed fails again when the caller flushes, who is told of it then.
+        if (sent <= 0) return 0;
+        traffic.Sent(sent);
+        if (written > 0) Sent(Math.Min(sent, written));
+        return Math.Max(sent - written, 0);
+    }
+
     private unsafe nint SendBlocks()
     {
         Libc.IoVector* vectors = stackalloc Libc.IoVector[MaxVectors];
-        int count = 0;
-        int start = _start;
-        for (PinnedBlockPool.Block? block = _first; block is not null && count < MaxVectors; block = block.Next)
-        {
-            int end = ReferenceEquals(block, _last) ? _end : block.Memory.Length;
-            vectors[count++] = new Libc.IoVector { Base = block.Address + start, Length = end - start };
-            start = 0;
-        }
+        return Send(vectors, Gather(vectors, _first!, _start, _last!, _end, 0, out _));
+    }
+
+    private unsafe nint Send(Libc.IoVector* vectors, int count)
+    {
         Libc.Message message = new() { Vectors = vectors, VectorCount = count };
         return Libc.SendMessage(transport.Fd, &message, Libc.NoSignal);
+    }
+
+    /// <summary>Adds a chain of blocks to the first <paramref name="count"/> vectors, as far as there is room; how many there are then.</summary>
+    private static unsafe int Gather(Libc.IoVector* vectors, PinnedBlockPool.Block first, int start, PinnedBlockPool.Block last, int lastEnd, int count, out bool isAll)
+    {
+        isAll = false;
+        for (PinnedBlockPool.Block? block = first; block is not null && count < MaxVectors; block = block.Next)
+        {
+            isAll = ReferenceEquals(block, last);
+            int end = isAll ? lastEnd : block.Memory.Length;
+            if (end > start) vectors[count++] = new Libc.IoVector { Base = block.Address + start, Length = end - start };
+            if (isAll) break;
+            start = 0;
+        }
+        return count;
     }
 
     private void Sent(nint bytes)

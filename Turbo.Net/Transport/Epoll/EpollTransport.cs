@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.IO.Pipelines;
 using System.Net;
 using System.Net.Sockets;
@@ -148,6 +149,8 @@ internal sealed class EpollTransport : Connection, IEpollHandler
         }
         return transport;
     }
+
+    internal override long SendThrough(in ReadOnlySequence<byte> content, ReadOnlySpan<byte> end) => _output.SendThrough(content, end);
 
     public override void Abort(EndReason reason)
     {
