@@ -186,15 +186,24 @@ internal sealed partial class Http1Connection
         exchange.ClientClosed(reset);
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    public async ValueTask EndWatchAsync()
+    public ValueTask EndWatchAsync()
     {
-        if (!IsWatching) return;
+        if (!IsWatching) return default;
         if (!_watch.IsCompleted)
         {
             _endsWatch = true;
             _input.CancelPendingRead();
         }
+        if (!_watch.IsCompletedSuccessfully) return AwaitWatchAsync();
+        _watch.GetAwaiter().GetResult();
+        _watch = default;
+        IsWatching = false;
+        return default;
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private async ValueTask AwaitWatchAsync()
+    {
         await _watch.ConfigureAwait(false);
         _watch = default;
         IsWatching = false;

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Runtime.CompilerServices;
 
 namespace Turbo.Net.Upstream;
 
@@ -105,23 +104,19 @@ public sealed class Relay(UpstreamPool pool)
     /// <param name="rules">What changes on the way.</param>
     /// <param name="observer">Is told what passes.</param>
     /// <param name="arrival">When the request arrived, a timestamp of the pool's clock; what came before the relay is then part of <see cref="Diagnostics.UpstreamMetrics.AddedTime"/>. 0 is now.</param>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public async ValueTask<RelayResult> RunAsync(Exchange exchange, RelayRules rules, IRelayObserver? observer, long arrival = 0)
+    public ValueTask<RelayResult> RunAsync(Exchange exchange, RelayRules rules, IRelayObserver? observer, long arrival = 0)
     {
         if (_idle.TryDequeue(out RelayExchange? relayed)) Interlocked.Decrement(ref _idleCount);
-        else relayed = new RelayExchange(pool);
+        else relayed = new RelayExchange(this, pool);
         relayed.Begin(exchange, rules, observer, arrival);
-        try
-        {
-            RelayResult result = await relayed.RunAsync().ConfigureAwait(false);
-            pool.Metrics.Count(result);
-            return result;
-        }
-        finally
-        {
-            relayed.Reset();
-            if (Interlocked.Increment(ref _idleCount) <= MaxIdleExchanges) _idle.Enqueue(relayed);
-            else Interlocked.Decrement(ref _idleCount);
-        }
+        return relayed.RunAsync();
+    }
+
+    /// <summary>Takes back an exchange that is over.</summary>
+    internal void Return(RelayExchange relayed)
+    {
+        relayed.Reset();
+        if (Interlocked.Increment(ref _idleCount) <= MaxIdleExchanges) _idle.Enqueue(relayed);
+        else Interlocked.Decrement(ref _idleCount);
     }
 }

@@ -9,7 +9,7 @@ using Turbo.Net.Transport;
 namespace Turbo.Net.Upstream;
 
 /// <summary>One relayed exchange; reset and reused. The request's side is in RelayExchange.Request.cs.</summary>
-internal sealed partial class RelayExchange(UpstreamPool pool)
+internal sealed partial class RelayExchange(Relay relay, UpstreamPool pool)
 {
     // Who may write to the client while the origin has not answered: the relay takes it for good, a probe for a moment.
     private const int Waiting = 0, Probing = 1, Responding = 2;
@@ -55,21 +55,39 @@ internal sealed partial class RelayExchange(UpstreamPool pool)
         ResetRequest();
     }
 
+    /// <summary>Relays it; then this object is given back, and its next user's.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<RelayResult> RunAsync()
     {
-        // Answers to requests before this one do not wait for the origin.
-        if (_exchange.Response.Unflushed > 0 && !await _exchange.Response.FlushAsync().ConfigureAwait(false)) return RelayResult.ClientGone;
-        BuildHead();
-        RelayResult result;
         try
         {
-            result = await ExchangeAsync().ConfigureAwait(false);
+            // Answers to requests before this one do not wait for the origin.
+            bool isThere = _exchange.Response.Unflushed == 0 || await _exchange.Response.FlushAsync().ConfigureAwait(false);
+            RelayResult result = RelayResult.ClientGone;
+            if (isThere)
+            {
+                BuildHead();
+                try
+                {
+                    result = await ExchangeAsync().ConfigureAwait(false);
+                }
+                finally
+                {
+                    await EndAsync().ConfigureAwait(false);
+                }
+                result = Settle(result);
+            }
+            pool.Metrics.Count(result);
+            return result;
         }
         finally
         {
-            await EndAsync().ConfigureAwait(false);
+            relay.Return(this);
         }
+    }
+
+    private RelayResult Settle(RelayResult result)
+    {
         if (_isCutOff) return RelayResult.CutOff;
         // After a response that ended early the body is left behind, and that is no failure of the request.
         if (_bodyReject != RejectReason.None && result is RelayResult.Unreachable or RelayResult.MalformedResponse or RelayResult.Timeout) return RelayResult.RequestRejected;
@@ -80,8 +98,18 @@ internal sealed partial class RelayExchange(UpstreamPool pool)
     /// Ends whatever else may touch the connection (the pump, the watch for the client, the probe, the tick) and only then
     /// gives the connection back or closes it: a late cancellation must not reset the exchange of whoever rents it next.
     /// </summary>
+    private ValueTask EndAsync()
+    {
+        if (_hasPump) return EndWithPumpAsync();
+        ValueTask watch = EndWatchAsync();
+        if (!watch.IsCompletedSuccessfully) return EndAfterAsync(watch);
+        watch.GetAwaiter().GetResult();
+        LeaveUpstream();
+        return default;
+    }
+
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    private async ValueTask EndAsync()
+    private async ValueTask EndWithPumpAsync()
     {
         try
         {
@@ -89,24 +117,47 @@ internal sealed partial class RelayExchange(UpstreamPool pool)
         }
         finally
         {
-            await EndWatchAsync().ConfigureAwait(false);
-            EndCutOff();
-            if (_upstream is { } upstream)
-            {
-                _upstream = null;
-                bool isReusable = _isComplete && _isRequestSent && !_isClientGone && !_isCutOff && upstream.IsReusable;
-                upstream.Release();
-                if (isReusable) pool.Return(upstream);
-                else pool.Discard(upstream, _isComplete && _isRequestSent ? EndReason.NotPersistent : _endReason);
-            }
+            await EndAfterAsync(EndWatchAsync()).ConfigureAwait(false);
         }
     }
 
-    /// <summary>From here on nobody calls back about the client.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    private async ValueTask EndWatchAsync()
+    private async ValueTask EndAfterAsync(ValueTask watch)
     {
-        await _exchange.EndWatchAsync().ConfigureAwait(false);
+        await watch.ConfigureAwait(false);
+        LeaveUpstream();
+    }
+
+    private void LeaveUpstream()
+    {
+        EndCutOff();
+        if (_upstream is not { } upstream) return;
+        _upstream = null;
+        bool isReusable = _isComplete && _isRequestSent && !_isClientGone && !_isCutOff && upstream.IsReusable;
+        upstream.Release();
+        if (isReusable) pool.Return(upstream);
+        else pool.Discard(upstream, _isComplete && _isRequestSent ? EndReason.NotPersistent : _endReason);
+    }
+
+    /// <summary>From here on nobody calls back about the client.</summary>
+    private ValueTask EndWatchAsync()
+    {
+        ValueTask watch = _exchange.EndWatchAsync();
+        if (!watch.IsCompletedSuccessfully) return AwaitWatchAsync(watch);
+        watch.GetAwaiter().GetResult();
+        EndHalfClosed();
+        return default;
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private async ValueTask AwaitWatchAsync(ValueTask watch)
+    {
+        await watch.ConfigureAwait(false);
+        EndHalfClosed();
+    }
+
+    private void EndHalfClosed()
+    {
         if (!_isHalfClosed) return;
         lock (_probeLock) _isHalfClosed = false;
     }
