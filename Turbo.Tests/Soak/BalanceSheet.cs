@@ -7,6 +7,7 @@ namespace Turbo.Tests.Soak;
 internal sealed record SoakState
 {
     public int Connections { get; init; }
+    public int Handshakes { get; init; }
     public int Streams { get; init; }
     public int UpstreamConnections { get; init; }
     public int OriginConnections { get; init; }
@@ -18,7 +19,7 @@ internal sealed record SoakState
     public int Handles { get; init; }
     public int Threads { get; init; }
 
-    public bool IsQuiet => Connections == 0 && Streams == 0 && UpstreamConnections == 0 && OriginConnections == 0 && QueuedRows == 0 && Blocks == 0;
+    public bool IsQuiet => Connections == 0 && Handshakes == 0 && Streams == 0 && UpstreamConnections == 0 && OriginConnections == 0 && QueuedRows == 0 && Blocks == 0;
 
     public override string ToString() =>
         $"{Connections} connections, {Streams} streams, {UpstreamConnections} upstream, {OriginConnections} at its side, {QueuedRows} rows, {Blocks} blocks, {Handles} handles, {Threads} threads, {Managed >> 10} KiB managed, {Resident >> 20} MiB resident";
@@ -67,6 +68,7 @@ internal sealed class BalanceSheet
         foreach ((SoakState state, string when) in ((SoakState, string)[])[(_warm, "after warming up"), (_end, "at the end")])
         {
             Unless(state.Connections == 0, $"{state.Connections} connections {when}");
+            Unless(state.Handshakes == 0, $"{state.Handshakes} TLS handshakes {when}");
             Unless(state.Streams == 0, $"{state.Streams} streams {when}");
             Unless(state.UpstreamConnections == 0, $"{state.UpstreamConnections} upstream connections {when}");
             Unless(state.OriginConnections == 0, $"{state.OriginConnections} connections at the upstream's side {when}");
@@ -93,6 +95,7 @@ internal sealed class BalanceSheet
         text.Append(CultureInfo.InvariantCulture, $"{Elapsed:hh\\:mm\\:ss}, {Tally.Total:N0} actions, {Faults.Spoilt:N0} of {Faults.All:N0} upstream connections spoilt\n\n");
         text.Append("| held, when the crowd has gone | after warming up | at the end |\n|---|---|---|\n");
         Line("client connections", _warm.Connections, _end.Connections);
+        Line("TLS handshakes under way", _warm.Handshakes, _end.Handshakes);
         Line("streams", _warm.Streams, _end.Streams);
         Line("upstream connections", _warm.UpstreamConnections, _end.UpstreamConnections);
         Line("pooled blocks rented and not returned", _warm.Blocks, _end.Blocks);
@@ -104,7 +107,7 @@ internal sealed class BalanceSheet
         Line("resident memory", Mega(_warm.Resident), Mega(_end.Resident));
         text.Append("\n| requests | |\n|---|---|\n");
         text.Append(CultureInfo.InvariantCulture, $"| logged | {Logged:N0} |\n| event rows in the table | {Rows:N0} |\n| refused before a handler: a line, no row | {Rowless:N0} |\n| event rows lost | {LostRows:N0} |\n");
-        text.Append(CultureInfo.InvariantCulture, $"| answered whole | {Tally.Answered:N0} |\n| broken off visibly, through the proxy | {Tally.Broken:N0} |\n| left by the client, streams and bad bytes included | {Tally.Abandoned:N0} |\n| sent again, the idle connection having been closed | {Tally.Retried:N0} |\n| hung | {Tally.Hung:N0} |\n");
+        text.Append(CultureInfo.InvariantCulture, $"| answered whole | {Tally.Answered:N0} |\n| broken off visibly, through the proxy | {Tally.Broken:N0} |\n| left by the client, streams and bad bytes included | {Tally.Abandoned:N0} |\n| sent again, the idle connection having been closed | {Tally.Retried:N0} |\n| hung | {Tally.Hung:N0} |\n| TLS handshakes done | {Tally.Handshakes:N0} |\n| of these ended by the client without close_notify | {Tally.UncleanEnds:N0} |\n");
         text.Append("\n| what the crowd did | times |\n|---|---|\n");
         foreach ((string action, int times) in Tally.Actions) text.Append(CultureInfo.InvariantCulture, $"| {action} | {times:N0} |\n");
         return text.ToString();

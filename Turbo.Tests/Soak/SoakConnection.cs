@@ -1,5 +1,6 @@
 using System.Buffers.Text;
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
 using System.Text;
 
@@ -21,21 +22,43 @@ internal sealed record Answer(int Status, string Head, string Content, AnswerEnd
     public bool Closes => Head.Contains("\r\nConnection: close\r\n", StringComparison.OrdinalIgnoreCase);
 }
 
-/// <summary>A client's connection: sends bytes, reads responses, ends well or badly.</summary>
+/// <summary>Where a client connects, and how it shakes hands; null is no TLS.</summary>
+internal sealed record SoakServer(IPEndPoint EndPoint, SslClientAuthenticationOptions? Tls);
+
+/// <summary>A client's connection, in TLS or not: sends bytes, reads responses, ends well or badly.</summary>
 internal sealed class SoakConnection : IDisposable
 {
     private readonly Socket _socket;
+    private SslStream? _tls;
     private byte[] _buffer = new byte[8192];
     private int _start, _end;
 
     private SoakConnection(Socket socket) => _socket = socket;
 
-    public static async Task<SoakConnection> OpenAsync(IPEndPoint endPoint, CancellationToken cancellation)
+    public static async Task<SoakConnection> OpenAsync(SoakServer server, CancellationToken cancellation)
+    {
+        SoakConnection connection = await OpenBareAsync(server, cancellation);
+        if (server.Tls is not { } tls) return connection;
+        try
+        {
+            connection._tls = new SslStream(new NetworkStream(connection._socket, ownsSocket: false));
+            await connection._tls.AuthenticateAsClientAsync(tls, cancellation);
+            return connection;
+        }
+        catch
+        {
+            connection.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Without TLS, whatever the server speaks.</summary>
+    public static async Task<SoakConnection> OpenBareAsync(SoakServer server, CancellationToken cancellation)
     {
         Socket socket = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
         {
-            await socket.ConnectAsync(endPoint, cancellation);
+            await socket.ConnectAsync(server.EndPoint, cancellation);
             return new SoakConnection(socket);
         }
         catch
@@ -44,6 +67,23 @@ internal sealed class SoakConnection : IDisposable
             throw;
         }
     }
+
+    /// <summary>Begins to shake hands and sends no more than that many bytes of it.</summary>
+    public async Task ShakeHandsInPartAsync(SoakServer server, int bytes, CancellationToken cancellation)
+    {
+        _tls = new SslStream(new CutStream(_socket, bytes));
+        try
+        {
+            await _tls.AuthenticateAsClientAsync(server.Tls!, cancellation);
+        }
+        catch (Exception e) when (IsEnd(e))
+        {
+            // As far as it was to go.
+        }
+    }
+
+    /// <summary>Whether <see cref="Dispose"/> tells the server in TLS that nothing more comes, as it should.</summary>
+    public bool EndsTls { get; set; } = true;
 
     /// <summary>Whether nothing was sent yet.</summary>
     public bool IsFresh { get; private set; } = true;
@@ -54,22 +94,38 @@ internal sealed class SoakConnection : IDisposable
         IsFresh = false;
         try
         {
-            while (!bytes.IsEmpty) bytes = bytes[await _socket.SendAsync(bytes, cancellation)..];
+            if (_tls is not null) await _tls.WriteAsync(bytes, cancellation);
+            else while (!bytes.IsEmpty) bytes = bytes[await _socket.SendAsync(bytes, cancellation)..];
             return true;
         }
-        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        catch (Exception e) when (IsEnd(e))
         {
             return false;
         }
     }
 
-    public void Fin()
+    /// <summary>Past TLS, which the server then cannot read.</summary>
+    public async Task SendBareAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellation)
     {
         try
         {
+            while (!bytes.IsEmpty) bytes = bytes[await _socket.SendAsync(bytes, cancellation)..];
+        }
+        catch (Exception e) when (IsEnd(e))
+        {
+            // Ended already.
+        }
+    }
+
+    /// <summary>In TLS after a close_notify, or without one, as <see cref="EndsTls"/> says.</summary>
+    public async Task FinAsync()
+    {
+        try
+        {
+            if (_tls is { IsAuthenticated: true } && EndsTls) await _tls.ShutdownAsync();
             _socket.Shutdown(SocketShutdown.Send);
         }
-        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        catch (Exception e) when (IsEnd(e))
         {
             // Ended already.
         }
@@ -82,7 +138,29 @@ internal sealed class SoakConnection : IDisposable
         _socket.Dispose();
     }
 
-    public void Dispose() => _socket.Dispose();
+    public void Dispose()
+    {
+        if (_tls is null) _socket.Dispose();
+        else _ = EndTlsAsync(_tls);
+    }
+
+    private async Task EndTlsAsync(SslStream tls)
+    {
+        try
+        {
+            if (tls.IsAuthenticated && EndsTls) await tls.ShutdownAsync();
+        }
+        catch (Exception e) when (IsEnd(e))
+        {
+            // Ended already, or left in the middle of a record.
+        }
+        _socket.Dispose();
+        await tls.DisposeAsync();
+    }
+
+    /// <summary>What reads, writes and handshakes throw when the other side, or this one, has ended the connection.</summary>
+    public static bool IsEnd(Exception e) =>
+        e is SocketException or IOException or ObjectDisposedException or InvalidOperationException or System.Security.Authentication.AuthenticationException;
 
     /// <summary>Reads and drops what comes until the server ends the connection.</summary>
     public async Task ReadToEndAsync(CancellationToken cancellation)
@@ -225,13 +303,28 @@ internal sealed class SoakConnection : IDisposable
         if (_end == _buffer.Length) Array.Resize(ref _buffer, _buffer.Length * 2);
         try
         {
-            int read = await _socket.ReceiveAsync(_buffer.AsMemory(_end), cancellation);
+            Memory<byte> room = _buffer.AsMemory(_end);
+            int read = await (_tls is null ? _socket.ReceiveAsync(room, cancellation) : _tls.ReadAsync(room, cancellation));
             _end += read;
             return read > 0;
         }
-        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        catch (Exception e) when (IsEnd(e))
         {
             return false;
+        }
+    }
+
+    // Takes so many bytes and then fails.
+    private sealed class CutStream(Socket socket, int left) : NetworkStream(socket, ownsSocket: false)
+    {
+        private int _left = left;
+
+        public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            int take = Math.Min(_left, buffer.Length);
+            _left -= take;
+            await base.WriteAsync(buffer[..take], cancellationToken);
+            if (take < buffer.Length) throw new IOException("cut");
         }
     }
 }

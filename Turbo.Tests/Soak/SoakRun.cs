@@ -1,16 +1,19 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
+using System.Net.Security;
+using System.Security.Authentication;
 using Microsoft.Data.Sqlite;
 using Turbo.Net.Buffers;
 using Turbo.Server;
 using Turbo.Server.Mock;
+using Turbo.Tests.Support;
 
 namespace Turbo.Tests.Soak;
 
 /// <summary>
-/// Turbo with all its parts, an upstream with faults and a crowd of clients with manners and without, for a while. Then
-/// everyone goes, and what was taken must have been given back.
+/// Turbo with all its parts, once plain and once in TLS, an upstream with faults and a crowd of clients with manners and
+/// without, for a while. Then everyone goes, and what was taken must have been given back.
 /// </summary>
 /// <param name="time">How long the crowd stays, the first fifth of it to warm up.</param>
 /// <param name="visitors">Clients at once.</param>
@@ -24,12 +27,12 @@ internal sealed class SoakRun(TimeSpan time, int visitors, int seed, Action<stri
     private static readonly TimeSpan s_quiet = TimeSpan.FromSeconds(60);
 
     private readonly SoakTally _tally = new();
-    private readonly SoakLog _log = new();
+    private readonly TestCertificates _certificates = new();
+    private readonly List<Node> _nodes = [];
     private readonly string _folder = Directory.CreateTempSubdirectory("turbo-soak-").FullName;
     private readonly int _blocksBefore = PinnedBlockPool.Shared.Outstanding;
     private MockServer _mock = null!;
     private FaultProxy _faults = null!;
-    private TurboApp _app = null!;
 
     public async Task<BalanceSheet> RunAsync()
     {
@@ -37,10 +40,15 @@ internal sealed class SoakRun(TimeSpan time, int visitors, int seed, Action<stri
         _mock = new MockServer();
         _mock.Start();
         _faults = new FaultProxy(new IPEndPoint(IPAddress.Loopback, _mock.Address.Port), seed);
-        _app = await TurboApp.StartAsync(Options(), log: _log);
         BalanceSheet sheet = new();
         try
         {
+            foreach (bool isTls in (bool[])[false, true])
+            {
+                SoakLog log = new();
+                string database = Path.Combine(_folder, isTls ? "tls.db" : "plain.db");
+                _nodes.Add(new Node(await TurboApp.StartAsync(Options(database, isTls), log: log), log, database));
+            }
             await CrowdAsync(time / Crowds, 0);
             SoakState warm = await QuietAsync();
             SoakState end = warm;
@@ -54,7 +62,7 @@ internal sealed class SoakRun(TimeSpan time, int visitors, int seed, Action<stri
         }
         finally
         {
-            await _app.DisposeAsync();
+            foreach (Node node in _nodes) await node.App.DisposeAsync();
             await _faults.DisposeAsync();
             await _mock.DisposeAsync();
         }
@@ -63,14 +71,14 @@ internal sealed class SoakRun(TimeSpan time, int visitors, int seed, Action<stri
         return sheet;
     }
 
-    private AppOptions Options()
+    private AppOptions Options(string database, bool isTls)
     {
         Dictionary<string, string> environment = new()
         {
             ["ADDRESS"] = "127.0.0.1:0",
             ["OPENAI_API_URL"] = $"http://{_faults.EndPoint}",
             ["OPENAI_API_KEY"] = "sk-soak",
-            ["DB_ADDRESS"] = "sqlite:" + Path.Combine(_folder, "soak.db"),
+            ["DB_ADDRESS"] = "sqlite:" + database,
             ["LOG_FORMAT"] = "json",
             ["BCRYPT_COST"] = "4",
             ["LOGIN_ATTEMPTS"] = "1000000",
@@ -83,21 +91,38 @@ internal sealed class SoakRun(TimeSpan time, int visitors, int seed, Action<stri
             ["BODY_TIMEOUT"] = "3s",
             ["KEEPALIVE_TIMEOUT"] = "5s",
             ["SHUTDOWN_TIMEOUT"] = "10s",
+            ["TLS_HANDSHAKE_TIMEOUT"] = "5s",
         };
+        if (isTls)
+        {
+            (string certificate, string key) = _certificates.Make();
+            File.WriteAllText(environment["TLS_CERT"] = Path.Combine(_folder, "cert.pem"), certificate);
+            File.WriteAllText(environment["TLS_KEY"] = Path.Combine(_folder, "key.pem"), key);
+        }
         return AppOptions.TryRead(name => environment.GetValueOrDefault(name), out AppOptions? options, out string? error) ? options : throw new InvalidOperationException(error);
     }
 
     private async Task CrowdAsync(TimeSpan stay, int firstNumber)
     {
         using CancellationTokenSource stop = new(stay);
-        SoakVisitor[] crowd = [.. Enumerable.Range(firstNumber, visitors).Select(n => new SoakVisitor(_app.EndPoints[0], _tally, n, seed))];
+        SoakVisitor[] crowd = [.. Enumerable.Range(firstNumber, visitors).Select(n => new SoakVisitor(ServerOf(n), _tally, n, seed))];
         Task all = Task.WhenAll(crowd.Select(v => Task.Run(() => v.RunAsync(stop.Token))));
         while (await Task.WhenAny(all, Task.Delay(TimeSpan.FromSeconds(10))) != all)
         {
-            progress($"{_tally.Total:N0} actions, {_log.Requests:N0} requests, {_app.Server.ConnectionCount} connections, {_app.Streams.Count} streams, {_faults.Faults:N0} of {_faults.Connections:N0} upstream connections spoilt, {_tally.WrongCount} wrong, {Environment.WorkingSet >> 20} MiB");
+            progress($"{_tally.Total:N0} actions, {_nodes.Sum(static n => n.Log.Requests):N0} requests, {_nodes.Sum(static n => n.App.Server.ConnectionCount)} connections, {_nodes.Sum(static n => n.App.Streams.Count)} streams, {_faults.Faults:N0} of {_faults.Connections:N0} upstream connections spoilt, {_tally.WrongCount} wrong, {Environment.WorkingSet >> 20} MiB");
         }
         await all;
         foreach (SoakVisitor visitor in crowd) visitor.Dispose();
+    }
+
+    // Half of the clients speak TLS, and half of those 1.2.
+    private SoakServer ServerOf(int visitor)
+    {
+        TurboApp app = _nodes[visitor % 2].App;
+        if (visitor % 2 == 0) return new SoakServer(app.EndPoints[0], Tls: null);
+        SslClientAuthenticationOptions tls = _certificates.Client();
+        tls.EnabledSslProtocols = visitor % 4 == 1 ? SslProtocols.Tls12 : SslProtocols.Tls13;
+        return new SoakServer(app.EndPoints[0], tls);
     }
 
     // Until all that the crowd held is given back, or time is up.
@@ -122,11 +147,12 @@ internal sealed class SoakRun(TimeSpan time, int visitors, int seed, Action<stri
 
     private SoakState Count() => new()
     {
-        Connections = _app.Server.ConnectionCount,
-        Streams = _app.Streams.Count,
-        UpstreamConnections = _app.Gateway.Pool.OpenCount,
+        Connections = _nodes.Sum(static n => n.App.Server.ConnectionCount),
+        Handshakes = _nodes.Sum(static n => n.App.Server.HandshakeCount),
+        Streams = _nodes.Sum(static n => n.App.Streams.Count),
+        UpstreamConnections = _nodes.Sum(static n => n.App.Gateway.Pool.OpenCount),
         OriginConnections = _faults.Open,
-        QueuedRows = _app.Events.QueuedRows,
+        QueuedRows = _nodes.Sum(static n => n.App.Events.QueuedRows),
         Blocks = PinnedBlockPool.Shared.Outstanding - _blocksBefore,
         FreeBlocks = PinnedBlockPool.Shared.FreeCount,
         Managed = GC.GetTotalMemory(forceFullCollection: false),
@@ -137,19 +163,26 @@ internal sealed class SoakRun(TimeSpan time, int visitors, int seed, Action<stri
 
     private void Close(BalanceSheet sheet, TimeSpan elapsed)
     {
-        using SqliteConnection database = new($"Data Source={Path.Combine(_folder, "soak.db")};Mode=ReadOnly;Pooling=False");
-        database.Open();
-        using SqliteCommand count = database.CreateCommand();
-        count.CommandText = "SELECT COUNT(*) FROM events";
-        long rows = Convert.ToInt64(count.ExecuteScalar(), CultureInfo.InvariantCulture);
         sheet.Elapsed = elapsed;
         sheet.Tally = _tally;
         sheet.Faults = (_faults.Faults, _faults.Connections);
-        sheet.Complaints = _log.Complaints;
-        sheet.Logged = _log.Requests;
-        sheet.Rowless = _app.RequestsWithoutRow;
-        sheet.Rows = rows;
-        sheet.StoredRows = _app.Events.StoredRows;
-        sheet.LostRows = _app.Events.LostRows;
+        sheet.Complaints = [.. _nodes.SelectMany(static n => n.Log.Complaints)];
+        sheet.Logged = _nodes.Sum(static n => n.Log.Requests);
+        sheet.Rowless = _nodes.Sum(static n => n.App.RequestsWithoutRow);
+        sheet.Rows = _nodes.Sum(static n => n.CountRows());
+        sheet.StoredRows = _nodes.Sum(static n => n.App.Events.StoredRows);
+        sheet.LostRows = _nodes.Sum(static n => n.App.Events.LostRows);
+    }
+
+    private sealed record Node(TurboApp App, SoakLog Log, string Database)
+    {
+        public long CountRows()
+        {
+            using SqliteConnection database = new($"Data Source={Database};Mode=ReadOnly;Pooling=False");
+            database.Open();
+            using SqliteCommand count = database.CreateCommand();
+            count.CommandText = "SELECT COUNT(*) FROM events";
+            return Convert.ToInt64(count.ExecuteScalar(), CultureInfo.InvariantCulture);
+        }
     }
 }

@@ -9,7 +9,7 @@ internal sealed class SoakTally
     private const int MaxWrongs = 20;
 
     private readonly ConcurrentDictionary<string, int> _actions = [];
-    private int _answered, _broken, _abandoned, _hung, _wrong, _retried;
+    private int _answered, _broken, _abandoned, _hung, _wrong, _retried, _handshakes, _uncleanEnds;
 
     public int Answered => _answered;
 
@@ -24,6 +24,12 @@ internal sealed class SoakTally
 
     /// <summary>Sent again, since the server had closed the idle connection meanwhile (RFC 9110 §9.2.2).</summary>
     public int Retried => _retried;
+
+    /// <summary>Connections in TLS.</summary>
+    public int Handshakes => _handshakes;
+
+    /// <summary>Of those, which the client ends without a close_notify.</summary>
+    public int UncleanEnds => _uncleanEnds;
 
     public int WrongCount => _wrong;
 
@@ -43,6 +49,12 @@ internal sealed class SoakTally
     public void Abandon() => Interlocked.Increment(ref _abandoned);
 
     public void Retry() => Interlocked.Increment(ref _retried);
+
+    public void ShakeHands(bool endsCleanly)
+    {
+        Interlocked.Increment(ref _handshakes);
+        if (!endsCleanly) Interlocked.Increment(ref _uncleanEnds);
+    }
 
     public void Hang(string what)
     {

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
@@ -10,7 +9,7 @@ namespace Turbo.Tests.Soak;
 /// One user: signs up, then does one thing after another at random, and at random moments goes away. Everything is
 /// bounded in time; what is not answered by then is told.
 /// </summary>
-internal sealed class SoakVisitor(IPEndPoint server, SoakTally tally, int number, int seed) : IDisposable
+internal sealed class SoakVisitor(SoakServer server, SoakTally tally, int number, int seed) : IDisposable
 {
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
 
@@ -24,7 +23,7 @@ internal sealed class SoakVisitor(IPEndPoint server, SoakTally tally, int number
         await SignUpAsync();
         (string Name, int Weight, Func<CancellationToken, Task> Do)[] actions =
         [
-            ("login and logout", 2, LogInAsync), ("proxied, inline", 8, InlineAsync), ("proxied, streaming", 8, StreamingAsync), ("upload", 3, UploadAsync),
+            ("login and logout", 2, LogInAsync), ("logout while streaming", 1, LogOutWhileStreamingAsync), ("proxied, inline", 8, InlineAsync), ("proxied, streaming", 8, StreamingAsync), ("upload", 3, UploadAsync),
             ("prompt", 4, PromptAsync), ("stream by SSE", 3, c => WatchAsync(isWebSocket: false, c)), ("stream by WebSocket", 3, c => WatchAsync(isWebSocket: true, c)),
             ("reads, pipelined", 3, PipelineAsync), ("realtime tunnel", 3, TunnelAsync), ("bad bytes", 4, MisbehaveAsync), ("events", 2, PublishAsync),
         ];
@@ -52,9 +51,9 @@ internal sealed class SoakVisitor(IPEndPoint server, SoakTally tally, int number
             tally.Hang(what);
             Drop();
         }
-        catch (SocketException e)
+        catch (Exception e) when (SoakConnection.IsEnd(e))
         {
-            tally.Wrong($"{what}: {e.SocketErrorCode}");
+            tally.Wrong($"{what}: {e.Message}");
             Drop();
         }
     }
@@ -85,6 +84,23 @@ internal sealed class SoakVisitor(IPEndPoint server, SoakTally tally, int number
         Expect(await CallAsync("POST", "/user/logout", "", cancellation), 200, "logout");
         Expect(await CallAsync("GET", "/user/session", "", cancellation), 401, "an ended session");
         _token = kept;
+    }
+
+    // What the session has under way ends with it: long before the nine seconds that the stream would take.
+    private async Task LogOutWhileStreamingAsync(CancellationToken cancellation)
+    {
+        Answer? login = await CallAsync("POST", "/user/login", Form(("username", _name), ("password", "correct horse")), cancellation, isOpen: true);
+        if (login is not { Status: 200 }) return;
+        using SoakConnection stream = await OpenAsync(cancellation);
+        string kept = _token;
+        _token = JsonDocument.Parse(login.Content).RootElement.GetProperty("Token").GetString()!;
+        tally.Abandon();
+        const string content = """{"model":"gpt-4o-mini","stream":true,"messages":[{"role":"user","content":"Say hello"}]}""";
+        await stream.SendAsync(Encoding.ASCII.GetBytes(
+            $"POST /v1/chat/completions HTTP/1.1\r\nHost: soak\r\nAuthorization: Bearer {_token}\r\nContent-Type: application/json\r\nX-Mock-Words: 30\r\nX-Mock-Interval: 300\r\nContent-Length: {content.Length}\r\n\r\n{content}"), cancellation);
+        Expect(await CallAsync("POST", "/user/logout", "", cancellation), 200, "logout");
+        _token = kept;
+        if (await stream.ReadAsync(isHead: false, cancellation) is { Status: 200, End: AnswerEnd.Whole }) tally.Wrong("a stream outlived its session");
     }
 
     private Task InlineAsync(CancellationToken cancellation) => ProxiedAsync(
@@ -142,7 +158,7 @@ internal sealed class SoakVisitor(IPEndPoint server, SoakTally tally, int number
 
     private async Task PublishAsync(CancellationToken cancellation)
     {
-        using SoakConnection stream = await SoakConnection.OpenAsync(server, cancellation);
+        using SoakConnection stream = await OpenAsync(cancellation);
         string topic = "soak-" + number;
         tally.Abandon();
         if (await SubscribeAsync(stream, $"/event/subscribe?topic={topic}", "", 200, cancellation) is not { } head) return;
@@ -164,7 +180,7 @@ internal sealed class SoakVisitor(IPEndPoint server, SoakTally tally, int number
 
     private async Task WatchAsync(bool isWebSocket, CancellationToken cancellation)
     {
-        using SoakConnection stream = await SoakConnection.OpenAsync(server, cancellation);
+        using SoakConnection stream = await OpenAsync(cancellation);
         string upgrade = isWebSocket ? "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n" : "";
         tally.Abandon();
         if (await SubscribeAsync(stream, $"/chat/stream?id={_chat}", upgrade, isWebSocket ? 101 : 200, cancellation) is not { } head) return;
@@ -233,7 +249,7 @@ internal sealed class SoakVisitor(IPEndPoint server, SoakTally tally, int number
 
     private async Task TunnelAsync(CancellationToken cancellation)
     {
-        using SoakConnection tunnel = await SoakConnection.OpenAsync(server, cancellation);
+        using SoakConnection tunnel = await OpenAsync(cancellation);
         await tunnel.SendAsync(Request("GET", "/v1/realtime?model=x", "", "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"), cancellation);
         tally.Abandon();
         if (await tunnel.ReadAsync(isHead: false, cancellation) is not { Status: 101 }) return;
@@ -260,7 +276,8 @@ internal sealed class SoakVisitor(IPEndPoint server, SoakTally tally, int number
 
     private async Task MisbehaveAsync(CancellationToken cancellation)
     {
-        using SoakConnection connection = await SoakConnection.OpenAsync(server, cancellation);
+        bool isBare = server.Tls is not null && _random.Next(2) == 0;
+        using SoakConnection connection = isBare ? await SoakConnection.OpenBareAsync(server, cancellation) : await OpenAsync(cancellation);
         byte[] bytes = Request("POST", "/chat/read", Form(("id", _chat)));
         switch (_random.Next(4))
         {
@@ -279,6 +296,16 @@ internal sealed class SoakVisitor(IPEndPoint server, SoakTally tally, int number
                 break;
         }
         tally.Abandon();
+        switch (server.Tls is null ? -1 : _random.Next(4))
+        {
+            case 0 when isBare:
+                // A client hello is some hundred bytes; the rest of a handshake as many.
+                await connection.ShakeHandsInPartAsync(server, _random.Next(700), cancellation);
+                break;
+            case 1 when !isBare:
+                await connection.SendBareAsync(bytes, cancellation);
+                break;
+        }
         if (!await connection.SendAsync(bytes, cancellation)) return;
         if (_random.Next(3) == 0)
         {
@@ -286,7 +313,7 @@ internal sealed class SoakVisitor(IPEndPoint server, SoakTally tally, int number
             return;
         }
         // The server ends what it cannot read, or what never goes on.
-        if (_random.Next(2) == 0) connection.Fin();
+        if (_random.Next(2) == 0) await connection.FinAsync();
         await connection.ReadToEndAsync(cancellation);
     }
 
@@ -324,7 +351,7 @@ internal sealed class SoakVisitor(IPEndPoint server, SoakTally tally, int number
     private async Task<SoakConnection> ConnectAsync(CancellationToken cancellation)
     {
         if (_random.Next(10) == 0) Drop();
-        return _connection ??= await SoakConnection.OpenAsync(server, cancellation);
+        return _connection ??= await OpenAsync(cancellation);
     }
 
     // Goes away as people do: at once, or after a FIN that nothing follows.
@@ -335,11 +362,20 @@ internal sealed class SoakVisitor(IPEndPoint server, SoakTally tally, int number
         {
             case 0: _connection!.Rst(); break;
             case 1:
-                _connection!.Fin();
+                await _connection!.FinAsync();
                 await _connection.ReadToEndAsync(cancellation);
                 break;
         }
         Drop();
+    }
+
+    private async Task<SoakConnection> OpenAsync(CancellationToken cancellation)
+    {
+        SoakConnection connection = await SoakConnection.OpenAsync(server, cancellation);
+        // Many a client closes without a word; in TLS that may be anyone's cut.
+        connection.EndsTls = _random.Next(2) == 0;
+        if (server.Tls is not null) tally.ShakeHands(connection.EndsTls);
+        return connection;
     }
 
     private void Drop()
