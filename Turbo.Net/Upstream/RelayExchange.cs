@@ -91,7 +91,7 @@ internal sealed partial class RelayExchange(Relay relay, UpstreamPool pool)
         if (_isCutOff) return RelayResult.CutOff;
         // After a response that ended early the body is left behind, and that is no failure of the request.
         if (_bodyReject != RejectReason.None && result is RelayResult.Unreachable or RelayResult.MalformedResponse or RelayResult.Timeout) return RelayResult.RequestRejected;
-        return _isClientGone ? RelayResult.ClientGone : result;
+        return _isClientGone && result != RelayResult.Truncated ? RelayResult.ClientGone : result;
     }
 
     /// <summary>
@@ -381,8 +381,10 @@ internal sealed partial class RelayExchange(Relay relay, UpstreamPool pool)
                 : await upstream.ReadAsync(_options.IdleTimeout).ConfigureAwait(false);
             if (read == UpstreamRead.Data) continue;
             if (read == UpstreamRead.End && kind == BodyKind.UntilClose) continue;
+            // Asked first: a break may reset the client, and the watch takes that for its leaving.
+            bool isClientGone = _isClientGone;
             response.Break();
-            return _isClientGone ? RelayResult.ClientGone : RelayResult.Truncated;
+            return isClientGone ? RelayResult.ClientGone : RelayResult.Truncated;
         }
     }
 

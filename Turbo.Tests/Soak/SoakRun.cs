@@ -87,11 +87,11 @@ internal sealed class SoakRun(TimeSpan time, int visitors, int seed, Action<stri
             ["FIRST_BYTE_TIMEOUT"] = "3s",
             ["IDLE_TIMEOUT"] = "3s",
             ["UPSTREAM_IDLE_TIMEOUT"] = "2s",
-            ["HEADER_TIMEOUT"] = "2s",
-            ["BODY_TIMEOUT"] = "3s",
-            ["KEEPALIVE_TIMEOUT"] = "5s",
+            ["HEADER_TIMEOUT"] = "10s",
+            ["BODY_TIMEOUT"] = "10s",
+            ["KEEPALIVE_TIMEOUT"] = "10s",
             ["SHUTDOWN_TIMEOUT"] = "10s",
-            ["TLS_HANDSHAKE_TIMEOUT"] = "5s",
+            ["TLS_HANDSHAKE_TIMEOUT"] = "10s",
         };
         if (isTls)
         {

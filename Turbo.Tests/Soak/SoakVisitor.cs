@@ -11,7 +11,7 @@ namespace Turbo.Tests.Soak;
 /// </summary>
 internal sealed class SoakVisitor(SoakServer server, SoakTally tally, int number, int seed) : IDisposable
 {
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
 
     private readonly Random _random = new(seed + number);
     private readonly string _name = $"visitor-{seed}-{number}@example.com";

@@ -96,8 +96,11 @@ internal sealed class UpstreamPeer : IDisposable
     private readonly Socket _socket;
     private readonly byte[] _buffer = new byte[256 * 1024];
     private readonly ManualResetEventSlim _ended = new();
+    private readonly ManualResetEventSlim _cue = new();
     private int _start, _end;
-    private volatile bool _isDisposed;
+    private long _taken;
+    private volatile string _lastHead = "";
+    private volatile bool _isDisposed, _isWaiting, _hasClosed;
 
     public UpstreamPeer(Socket socket, int index)
     {
@@ -119,13 +122,27 @@ internal sealed class UpstreamPeer : IDisposable
     /// <summary>Set when the relay's side closed or reset, seen by <see cref="WaitForEnd"/>.</summary>
     public bool HasEnded => _ended.IsSet;
 
+    /// <summary>The last request head.</summary>
+    public string LastHead => _lastHead;
+
+    /// <summary>Whether the script does nothing more until the relay, or the test, does something.</summary>
+    public bool IsWaiting => _isWaiting;
+
+    /// <summary>Whether this side has closed or reset.</summary>
+    public bool HasClosed => _hasClosed;
+
     /// <summary>A request head as received, its empty line included.</summary>
     public string ReadHead()
     {
         while (true)
         {
             int end = _buffer.AsSpan(_start, _end - _start).IndexOf("\r\n\r\n"u8);
-            if (end >= 0) return Take(end + 4);
+            if (end >= 0)
+            {
+                string head = Take(end + 4);
+                _taken = 0;
+                return _lastHead = head;
+            }
             Receive();
         }
     }
@@ -136,6 +153,7 @@ internal sealed class UpstreamPeer : IDisposable
         while (_end - _start < count) Receive();
         string taken = Encoding.Latin1.GetString(_buffer, _start, count);
         _start += count;
+        _taken += count;
         Received.Append(taken);
         return taken;
     }
@@ -209,6 +227,27 @@ internal sealed class UpstreamPeer : IDisposable
         }
     }
 
+    /// <summary>
+    /// Reads what is left of the last request's content without keeping it, by its length or up to a last chunk: its data
+    /// must have no such line.
+    /// </summary>
+    public UpstreamPeer DropAll()
+    {
+        string? length = _lastHead.Split("\r\n").FirstOrDefault(static l => l.StartsWith("content-length:", StringComparison.OrdinalIgnoreCase));
+        long left = length is null ? long.MaxValue : long.Parse(length.AsSpan(15).Trim(), CultureInfo.InvariantCulture) - _taken;
+        while (left > 0)
+        {
+            if (_start == _end) Receive();
+            if (length is null && _buffer.AsSpan(_start, _end - _start).EndsWith("\r\n0\r\n\r\n"u8)) left = _end - _start;
+            // The start of a last chunk may be all that has come of it.
+            int take = (int)Math.Min(left, length is null && left > _end - _start ? Math.Max(_end - _start - 6, 0) : _end - _start);
+            _start += take;
+            left -= take;
+            if (take == 0) Receive();
+        }
+        return this;
+    }
+
     public UpstreamPeer Send(string wire) => Send(Encoding.Latin1.GetBytes(wire));
 
     public UpstreamPeer Send(ReadOnlySpan<byte> wire)
@@ -225,17 +264,39 @@ internal sealed class UpstreamPeer : IDisposable
         return this;
     }
 
-    public void Close() => _socket.Close();
+    public void Close()
+    {
+        _hasClosed = true;
+        _socket.Close();
+    }
 
     public void Reset()
     {
         _socket.LingerState = new LingerOption(true, 0);
-        _socket.Close();
+        Close();
     }
+
+    /// <summary>FIN; the other direction goes on.</summary>
+    public UpstreamPeer EndOutput()
+    {
+        _socket.Shutdown(SocketShutdown.Send);
+        return this;
+    }
+
+    /// <summary>Waits, without reading, until the test says so.</summary>
+    public void WaitForCue()
+    {
+        _isWaiting = true;
+        _cue.Wait(Until.Deadline);
+        _isWaiting = false;
+    }
+
+    public void GiveCue() => _cue.Set();
 
     /// <summary>Waits until the relay's side closes or resets; other bytes that come are dropped.</summary>
     public void WaitForEnd()
     {
+        _isWaiting = true;
         try
         {
             while (_socket.Receive(_buffer) > 0) { }
