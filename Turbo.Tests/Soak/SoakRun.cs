@@ -22,7 +22,9 @@ namespace Turbo.Tests.Soak;
 internal sealed class SoakRun(TimeSpan time, int visitors, int seed, Action<string> progress)
 {
     // One after the other; the first is to warm up.
-    private int Crowds => time < TimeSpan.FromMinutes(1) ? 2 : 5;
+    private int Crowds => IsShort ? 2 : 5;
+
+    private bool IsShort => time < TimeSpan.FromMinutes(1);
 
     private static readonly TimeSpan s_quiet = TimeSpan.FromSeconds(60);
 
@@ -73,6 +75,8 @@ internal sealed class SoakRun(TimeSpan time, int visitors, int seed, Action<stri
 
     private AppOptions Options(string database, bool isTls)
     {
+        // Those who send nothing more are waited for this long; beside other work a client with manners may need seconds.
+        string patience = IsShort ? "3s" : "10s";
         Dictionary<string, string> environment = new()
         {
             ["ADDRESS"] = "127.0.0.1:0",
@@ -87,11 +91,11 @@ internal sealed class SoakRun(TimeSpan time, int visitors, int seed, Action<stri
             ["FIRST_BYTE_TIMEOUT"] = "3s",
             ["IDLE_TIMEOUT"] = "3s",
             ["UPSTREAM_IDLE_TIMEOUT"] = "2s",
-            ["HEADER_TIMEOUT"] = "10s",
-            ["BODY_TIMEOUT"] = "10s",
-            ["KEEPALIVE_TIMEOUT"] = "10s",
+            ["HEADER_TIMEOUT"] = patience,
+            ["BODY_TIMEOUT"] = patience,
+            ["KEEPALIVE_TIMEOUT"] = patience,
             ["SHUTDOWN_TIMEOUT"] = "10s",
-            ["TLS_HANDSHAKE_TIMEOUT"] = "10s",
+            ["TLS_HANDSHAKE_TIMEOUT"] = patience,
         };
         if (isTls)
         {
