@@ -39,6 +39,12 @@ internal sealed class EventStreamScanner(UsageScanner scanner)
                 }
                 _isAfterCr = false;
                 _isLineEmpty = false;
+                if (_matched == 0 && stream.StartsWith(name))
+                {
+                    _state = State.Data;
+                    stream = stream[name.Length..];
+                    continue;
+                }
                 if (b != name[_matched])
                 {
                     _state = State.OtherLine;

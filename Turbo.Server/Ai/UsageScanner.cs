@@ -4,30 +4,36 @@ using System.Text.Json;
 namespace Turbo.Server.Ai;
 
 /// <summary>
-/// Finds <c>model</c> and the numbers of <c>usage</c> in a JSON reply as its bytes pass, in constant memory and with
-/// vectorised skips: no reply is held back or held at all. Knows chat and completion replies (<c>prompt_tokens</c>,
+/// Finds <c>model</c> and the numbers of <c>usage</c> in a JSON reply as its bytes pass, in constant memory: no reply is
+/// held back or held at all. Only the root object, <c>response</c> and <c>usage</c> are read; every other container is
+/// passed over 64 bytes at a time. Knows chat and completion replies (<c>prompt_tokens</c>,
 /// <c>completion_tokens</c>, <c>total_tokens</c>) and the Responses API's (<c>input_tokens</c>, <c>output_tokens</c>,
 /// also under <c>response</c> in its last event). It follows the structure only; what is not JSON finds nothing.
 /// </summary>
-internal sealed class UsageScanner
+internal sealed partial class UsageScanner
 {
     private enum Key : byte { None, Model, Response, Usage, Prompt, Completion, Total }
 
     private const int MaxModelBytes = 128;
     private const int MaxKeyBytes = 20;
 
-    // Containers deeper than the bits of _objects are followed by count alone: nothing of interest is down there.
-    private const int MaxTrackedDepth = 64;
+    // The events of a stream begin alike, up to their model: so much of the last one is kept to know the next one by.
+    private const int MaxBeginningBytes = 256;
 
     private static readonly SearchValues<byte> s_structure = SearchValues.Create("\"{}[]:,"u8);
     private static readonly SearchValues<byte> s_structureOrNumber = SearchValues.Create("\"{}[]:,-0123456789"u8);
 
     private readonly byte[] _key = new byte[MaxKeyBytes];
-    private readonly byte[] _model = new byte[MaxModelBytes];
+    private readonly byte[] _beginning = new byte[MaxBeginningBytes];
+    private byte[] _model = new byte[MaxModelBytes];
+    private byte[] _newModel = new byte[MaxModelBytes];
     private int _keyLength;
     private int _newModelLength;
-    private ulong _objects;
+    private int _beginningLength;
+    private bool _isAtBeginning = true;
+    private bool _hasFound;
     private int _depth;
+    private int _passedOver;
     private int _responseDepth;
     private int _usageDepth;
     private bool _inString;
@@ -54,6 +60,7 @@ internal sealed class UsageScanner
     public void Reset()
     {
         BeginDocument();
+        _beginningLength = 0;
         ModelLength = 0;
         PromptTokens = CompletionTokens = TotalTokens = null;
     }
@@ -61,16 +68,30 @@ internal sealed class UsageScanner
     /// <summary>A new JSON text begins; what was found stays until something newer is.</summary>
     public void BeginDocument()
     {
-        _depth = _responseDepth = _usageDepth = 0;
+        _depth = _passedOver = _responseDepth = _usageDepth = 0;
+        _isAtBeginning = true;
+        _hasFound = false;
         _inString = _isEscaped = _expectsKey = _capturesKey = _capturesModel = _inNumber = false;
         _pending = Key.None;
     }
 
     public void Feed(ReadOnlySpan<byte> json)
     {
+        if (json.IsEmpty) return;
+        ReadOnlySpan<byte> document = _isAtBeginning ? json : default;
+        if (_isAtBeginning) json = PassKnownBeginning(json);
         while (!json.IsEmpty)
         {
-            if (_inString) json = InString(json);
+            if (_passedOver > 0)
+            {
+                json = PassOver(json);
+            }
+            else if (_capturesModel)
+            {
+                json = InString(json);
+                if (!_capturesModel) KeepBeginning(document.IsEmpty ? default : document[..^json.Length]);
+            }
+            else if (_inString) json = InString(json);
             else if (_inNumber) json = InNumber(json);
             else json = InStructure(json);
         }
@@ -123,6 +144,7 @@ internal sealed class UsageScanner
             case Key.Completion: CompletionTokens = _number; break;
             case Key.Total: TotalTokens = _number; break;
         }
+        if (_pending != Key.None) _hasFound = true;
         _pending = Key.None;
         return json[i..];
     }
@@ -136,7 +158,7 @@ internal sealed class UsageScanner
         {
             case (byte)'"':
                 _inString = true;
-                _capturesKey = _expectsKey && (_depth == 1 || (_depth > 0 && (_depth == _responseDepth || _depth == _usageDepth)));
+                _capturesKey = _expectsKey;
                 _capturesModel = !_expectsKey && _pending == Key.Model;
                 _keyLength = 0;
                 _newModelLength = 0;
@@ -155,7 +177,7 @@ internal sealed class UsageScanner
                 break;
             case (byte)',':
                 _pending = Key.None;
-                _expectsKey = IsInObject;
+                _expectsKey = _depth > 0;
                 break;
             case (byte)'-':
                 _pending = Key.None;
@@ -168,20 +190,20 @@ internal sealed class UsageScanner
         return json[(stop + 1)..];
     }
 
-    private bool IsInObject => _depth is > 0 and <= MaxTrackedDepth && (_objects >> (_depth - 1) & 1) != 0;
-
     private void Open(bool isObject)
     {
-        _depth++;
-        if (_depth <= MaxTrackedDepth)
+        if (isObject && (_depth == 0 || _pending is Key.Usage or Key.Response))
         {
-            ulong bit = 1UL << (_depth - 1);
-            _objects = isObject ? _objects | bit : _objects & ~bit;
+            _depth++;
+            if (_pending == Key.Usage) _usageDepth = _depth;
+            else if (_pending == Key.Response) _responseDepth = _depth;
+            _expectsKey = true;
         }
-        if (isObject && _pending == Key.Usage) _usageDepth = _depth;
-        else if (isObject && _pending == Key.Response) _responseDepth = _depth;
+        else
+        {
+            _passedOver = 1;
+        }
         _pending = Key.None;
-        _expectsKey = isObject && _depth <= MaxTrackedDepth;
     }
 
     private void Close()
@@ -206,7 +228,7 @@ internal sealed class UsageScanner
         else if (_capturesModel)
         {
             int room = Math.Min(piece.Length, MaxModelBytes - _newModelLength);
-            piece[..room].CopyTo(_model.AsSpan(_newModelLength));
+            piece[..room].CopyTo(_newModel.AsSpan(_newModelLength));
             _newModelLength += room;
         }
     }
@@ -216,6 +238,7 @@ internal sealed class UsageScanner
         _inString = false;
         if (_capturesModel)
         {
+            (_model, _newModel) = (_newModel, _model);
             ModelLength = _newModelLength;
             if (Model.Contains((byte)'\\')) UnescapeModel();
             _capturesModel = false;

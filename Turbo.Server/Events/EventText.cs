@@ -104,7 +104,7 @@ internal sealed class EventText
 
     private void Repair(TextBuffer text)
     {
-        if (Utf8.IsValid(text.Span) && !text.Span.Contains((byte)0))
+        if (text.Length == 0 || Utf8.IsValid(text.Span) && !text.Span.Contains((byte)0))
             return;
         _scratch.Truncate(0);
         ReadOnlySpan<byte> left = text.Span;

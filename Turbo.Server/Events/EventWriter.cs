@@ -28,6 +28,7 @@ internal sealed class EventWriter : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly Action<string, Exception?> _report;
     private readonly EventQueue _queue = new();
+    private readonly EventIds _ids = new();
     private readonly EventText _text = new();
     private readonly ArrayBufferWriter<byte> _json = new();
     private readonly ConcurrentQueue<TaskCompletionSource> _flushes = new();
@@ -90,9 +91,7 @@ internal sealed class EventWriter : IAsyncDisposable
     /// <summary>Hands a completed row in; it is the writer's from here on. Never waits.</summary>
     public void Submit(EventRow row)
     {
-        DateTimeOffset now = _time.GetUtcNow();
-        row.Id = Guid.CreateVersion7(now);
-        row.CreatedAt = now.UtcDateTime;
+        row.CreatedAt = _time.GetUtcNow().UtcDateTime;
         (int rows, long bytes) = _queue.Add(row);
         if (rows >= _options.BatchRows || bytes >= _options.BatchBytes)
             Wake();
@@ -193,7 +192,10 @@ internal sealed class EventWriter : IAsyncDisposable
                 flushes.Add(flush);
             _queue.TakeAll(rows);
             foreach (EventRow row in rows)
+            {
+                row.Id = _ids.Next(row.CreatedAt);
                 Publish(row);
+            }
             await StoreAllAsync(rows);
             rows.Clear();
             foreach (TaskCompletionSource flush in flushes)

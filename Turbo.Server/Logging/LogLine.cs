@@ -164,6 +164,12 @@ internal ref struct LogLine
     private void Escaped(string value, int maxBytes, bool keepSpaces = false)
     {
         int limit = Limit(maxBytes);
+        if (value.Length <= limit - _length && Ascii.FromUtf16(value, _buffer[_length..], out int plain) == OperationStatus.Done &&
+            _buffer.Slice(_length, plain).IndexOfAnyExcept(s_plain) < 0)
+        {
+            _length += plain;
+            return;
+        }
         foreach (Rune rune in value.EnumerateRunes())
         {
             if (!Append(rune, limit, keepSpaces)) return;

@@ -5,15 +5,11 @@ namespace Turbo.Server.Storage.Sqlite;
 
 internal sealed class SqliteEventStore(SqliteWriter writer, SqliteReaders readers) : IEventStore
 {
+    private readonly SqliteEventInsert _insert = new();
+
     internal const string Columns = """
         id, timestamp, client_ip, endpoint, request, response, status, message, duration, method, params, user_id,
         model, prompt_tokens, completion_tokens, total_tokens, ttfb
-        """;
-
-    internal const string Insert = $"""
-        INSERT INTO events ({Columns}, created_at, updated_at)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?18)
-        ON CONFLICT (id) DO NOTHING
         """;
 
     // Text compares as time only among rows in UTC; rows the Go program wrote in another zone are off by some
@@ -41,17 +37,12 @@ internal sealed class SqliteEventStore(SqliteWriter writer, SqliteReaders reader
         WHERE timestamp < ?1 AND julianday(timestamp) < julianday(?1) LIMIT ?2)
         """;
 
+    // No request waits for its row, and a crash loses those in memory anyhow: so no sync waits for it either.
     public Task InsertAsync(IReadOnlyList<EventRow> rows) =>
-        writer.WriteAsync(rows, static (session, rows) =>
+        writer.WriteRelaxedAsync((_insert, rows), static (session, work) =>
         {
-            using SqliteStatement insert = session.Use(Insert);
-            foreach (EventRow row in rows)
-            {
-                Bind(insert, row);
-                insert.Run();
-                insert.Rewind();
-            }
-            return rows.Count;
+            work._insert.Run(session, work.rows);
+            return work.rows.Count;
         });
 
     public Task<IReadOnlyList<EventRecord>> QueryAsync(EventQuery query) => readers.ReadAsync(query, static (session, query) =>
@@ -86,17 +77,6 @@ internal sealed class SqliteEventStore(SqliteWriter writer, SqliteReaders reader
     /// <summary>The date alone: what any form of a time begins with.</summary>
     private static string DayBefore(DateTime utc) =>
         (utc.Date == DateTime.MinValue ? utc : utc.AddDays(-1)).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
-
-    private static void Bind(SqliteStatement insert, EventRow row)
-    {
-        Span<byte> id = stackalloc byte[36];
-        row.Id.TryFormat(id, out _);
-        insert.Bind(1, id).Bind(2, row.Timestamp).Bind(3, row.ClientIp.Span).Bind(4, row.Endpoint.Span)
-            .Bind(5, row.Request.Span).Bind(6, row.Response.Span).Bind(7, row.Status).Bind(8, row.Message.Span)
-            .Bind(9, row.Duration).Bind(10, row.Method.Span).Bind(11, row.Params.Span).Bind(12, row.UserId)
-            .Bind(13, row.Model.Span).Bind(14, row.PromptTokens).Bind(15, row.CompletionTokens)
-            .Bind(16, row.TotalTokens).Bind(17, row.Ttfb).Bind(18, row.CreatedAt);
-    }
 
     private static EventRecord Read(SqliteStatement row) => new()
     {

@@ -3,6 +3,12 @@ namespace Turbo.Server.Storage.Sqlite;
 /// <summary>Work for a storage thread. A write may run more than once before it is answered, never after.</summary>
 internal abstract class SqliteJob
 {
+    /// <summary>
+    /// Whether its answer may come before it is sure to survive the loss of power. It survives the end of the process in
+    /// any case, and the file stays whole.
+    /// </summary>
+    public bool IsRelaxed { get; init; }
+
     /// <summary>Does the work; what it throws is its answer.</summary>
     public abstract void Run(SqliteSession session);
 

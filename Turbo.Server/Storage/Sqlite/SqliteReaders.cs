@@ -30,9 +30,9 @@ internal sealed class SqliteReaders
     }
 
     internal static Task<TResult> Queue<TState, TResult>(
-        WorkQueue<SqliteJob> queue, TState state, Func<SqliteSession, TState, TResult> work, string what)
+        WorkQueue<SqliteJob> queue, TState state, Func<SqliteSession, TState, TResult> work, string what, bool isRelaxed = false)
     {
-        var job = new SqliteJob<TState, TResult>(state, work);
+        var job = new SqliteJob<TState, TResult>(state, work) { IsRelaxed = isRelaxed };
         return queue.TryAdd(job) switch
         {
             QueueOutcome.Added => job.Answer,

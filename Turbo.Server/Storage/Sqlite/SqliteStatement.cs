@@ -61,6 +61,24 @@ internal sealed class SqliteStatement(sqlite3 database, sqlite3_stmt statement) 
             ? raw.sqlite3_bind_text(statement, index, utf8z.FromSpan("\0"u8))
             : raw.sqlite3_bind_text(statement, index, utf8));
 
+    /// <summary>
+    /// Binds text without a copy: its bytes neither move nor change until the statement is bound anew, or disposed. For
+    /// the writer's bulk insert, as are the next two.
+    /// </summary>
+    public void BindInPlace(int index, nint utf8, int bytes) =>
+        Checked(SqliteNative.BindText(statement.DangerousGetHandle(), index, utf8, bytes, SqliteNative.Static));
+
+    public void BindFast(int index, long value) =>
+        Checked(SqliteNative.BindInt64(statement.DangerousGetHandle(), index, value));
+
+    public void BindFast(int index, long? value)
+    {
+        if (value is { } number)
+            BindFast(index, number);
+        else
+            Checked(SqliteNative.BindNull(statement.DangerousGetHandle(), index));
+    }
+
     public SqliteStatement Bind(int index, string? text)
     {
         if (text is null)

@@ -2,7 +2,8 @@ namespace Turbo.Server.Storage.Sqlite;
 
 /// <summary>
 /// The one thread that writes. Writes queued together share a transaction, each in a savepoint of its own, and
-/// are answered once it is committed, so many callers share the cost of one sync.
+/// are answered once it is committed, so many callers share the cost of one sync. A transaction of relaxed writes alone
+/// is not synced: it becomes durable with the next one that is, or when the log is folded into the file.
 /// </summary>
 internal sealed class SqliteWriter
 {
@@ -26,6 +27,10 @@ internal sealed class SqliteWriter
 
     public Task<TResult> WriteAsync<TState, TResult>(TState state, Func<SqliteSession, TState, TResult> work) =>
         SqliteReaders.Queue(_queue, state, work, "writes");
+
+    /// <summary>A write that is answered before it is synced (<see cref="SqliteJob.IsRelaxed"/>).</summary>
+    public Task<TResult> WriteRelaxedAsync<TState, TResult>(TState state, Func<SqliteSession, TState, TResult> work) =>
+        SqliteReaders.Queue(_queue, state, work, "writes", isRelaxed: true);
 
     /// <summary>Refuses new writes, finishes the queued ones and closes the connection.</summary>
     public Task StopAsync()
@@ -54,6 +59,7 @@ internal sealed class SqliteWriter
         Exception?[] failures = new Exception?[jobs.Count];
         try
         {
+            _session.SyncsCommits = !jobs.TrueForAll(static job => job.IsRelaxed);
             _session.Execute("BEGIN IMMEDIATE");
             for (int i = 0; i < jobs.Count; i++)
             {
@@ -94,6 +100,7 @@ internal sealed class SqliteWriter
     {
         try
         {
+            _session.SyncsCommits = !job.IsRelaxed;
             _session.Execute("BEGIN IMMEDIATE");
             job.Run(_session);
             _session.Execute("COMMIT");

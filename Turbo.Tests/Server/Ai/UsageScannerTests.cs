@@ -47,6 +47,43 @@ internal sealed class UsageScannerTests
         for (int at = 1; at < bytes.Length; at++) Assert.That(Scan(bytes[..at], bytes[at..]), Is.EqualTo(expected), $"cut at {at}");
     }
 
+    /// <summary>Containers of any size and depth are passed over, with strings that look like their ends.</summary>
+    [TestCase("""{"b":[{"model":"x"},"]}\"]}\\"]}""")]
+    [TestCase("""[[[[{"c":"\\\\\""}]]],"\\"]""")]
+    [TestCase("""["no JSON":\"]",\\]""", Description = "a backslash outside of strings escapes nothing")]
+    public void What_is_nested_is_passed_over(string nested)
+    {
+        for (int before = 0; before < 130; before++)
+        {
+            string blanks = new(' ', before);
+            byte[] json = Encoding.UTF8.GetBytes($"{{\"model\":\"m\",\"a\":[{blanks}{nested}{blanks},{nested}],\"usage\":{{\"d\":{nested},\"total_tokens\":7}}}}");
+            Assert.That(Scan(json), Is.EqualTo("m - - 7"), $"{before} before");
+            Assert.That(Scan([.. json.Select(static b => new[] { b })]), Is.EqualTo("m - - 7"), $"{before} before, byte by byte");
+        }
+    }
+
+    /// <summary>A beginning that was read before is known again, and only that.</summary>
+    [Test]
+    public void Documents_that_begin_alike()
+    {
+        UsageScanner scanner = new();
+        string expected = "";
+        foreach ((string json, string model) in new[]
+        {
+            ("""{"id":1,"model":"a","x":[1]}""", "a"), ("""{"id":1,"model":"a","model":"b"}""", "b"), ("""{"id":1,"model":"a","x":[1]}""", "a"),
+            ("""{"id":1,"model":"a"}""", "a"), ("""{"id":1,"model":"ab"}""", "ab"), ("""{"id":1,"model":"a","usage":{"total_tokens":1}}""", "a"),
+            ("""{"usage":{"total_tokens":2},"model":"c"}""", "c"), ("""{"usage":{"total_tokens":3},"model":"c"}""", "c"),
+            ("""{"response":{"model":"d"}}""", "d"), ("""{"response":{"model":"d","usage":{"total_tokens":4}}}""", "d"), ("""{"model":"cut off""", "d"),
+        })
+        {
+            scanner.BeginDocument();
+            scanner.Feed(Encoding.UTF8.GetBytes(json));
+            expected = model;
+            Assert.That(Encoding.UTF8.GetString(scanner.Model), Is.EqualTo(expected), json);
+        }
+        Assert.That(Show(scanner), Is.EqualTo("d - - 4"));
+    }
+
     [Test]
     public void A_later_document_adds_to_what_was_found()
     {

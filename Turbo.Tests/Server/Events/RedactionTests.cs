@@ -28,6 +28,25 @@ internal sealed class RedactionTests
     [TestCase("token%=a&%zz=b", "token%=a&%zz=b")]
     public void Form(string form, string expected) => Assert.That(Copy(form, Redaction.TryCopyForm), Is.EqualTo(expected));
 
+    /// <summary>Wherever a name stands in the blocks that are looked at together, and whatever leads up to it.</summary>
+    [Test]
+    public void Json_at_any_place()
+    {
+        for (int before = 0; before < 200; before++)
+        {
+            foreach (string name in (string[])["token", "TOKEN", " token ", "t\\u006fken", "proxy-authorization"])
+            {
+                foreach (string colon in (string[])[":", " :", "\r\n\t: "])
+                {
+                    string head = $"{{\"x\":\"{new string('\\', before * 2)}{new string('y', before)}\",\"{name}\"{colon}", tail = ",\"z\":\"token\"}";
+                    Assert.That(Copy($"{head}\"s3cret\"{tail}", Redaction.TryCopyJson), Is.EqualTo($"{head}\"***\"{tail}"));
+                    string none = head.Replace(name, "tokens", StringComparison.Ordinal) + tail;
+                    Assert.That(Copy(none, Redaction.TryCopyJson), Is.EqualTo(none));
+                }
+            }
+        }
+    }
+
     [TestCase("", "")]
     [TestCase("no json", "no json")]
     [TestCase("""{"a":"b","n":1}""", """{"a":"b","n":1}""")]

@@ -125,6 +125,52 @@ internal sealed class SqliteDbTests
     }
 
     [Test]
+    public async Task Only_relaxed_writes_alone_are_committed_without_a_sync()
+    {
+        const long normal = 1, full = 2;
+        await using var db = (SqliteDb)await OpenAsync(_folder.File("turbo.db"));
+        Assert.That(await db.Writer.WriteRelaxedAsync("a", Synchronous), Is.EqualTo(normal));
+        Assert.That(await db.Writer.WriteAsync("b", Synchronous), Is.EqualTo(full));
+        Assert.That(await Together(relaxed: 2, others: 0), Is.All.EqualTo(normal));
+        Assert.That(await Together(relaxed: 2, others: 1), Is.All.EqualTo(full), "one that must last makes all of its transaction last");
+        Assert.That(await Together(relaxed: 0, others: 2), Is.All.EqualTo(full));
+
+        async Task<long[]> Together(int relaxed, int others)
+        {
+            using ManualResetEventSlim held = new();
+            long commits = db.Writer.Commits;
+            Task holding = db.Writer.WriteAsync(held, static (_, held) => held.Wait(TimeSpan.FromSeconds(30)));
+            Task<long>[] group =
+            [
+                .. Enumerable.Range(0, relaxed).Select(i => db.Writer.WriteRelaxedAsync($"{commits} r{i}", Synchronous)),
+                .. Enumerable.Range(0, others).Select(i => db.Writer.WriteAsync($"{commits} o{i}", Synchronous)),
+            ];
+            held.Set();
+            await holding;
+            long[] all = await Task.WhenAll(group);
+            Assert.That(db.Writer.Commits - commits, Is.EqualTo(2), "one transaction held the others up, which then shared one");
+            return all;
+        }
+    }
+
+    // SQLite reads the value while it prepares the statement, so each asks in words of its own.
+    private static long Synchronous(SqliteSession session, string asker)
+    {
+        using SqliteStatement statement = session.Use($"PRAGMA synchronous -- {asker}");
+        return statement.Step() ? statement.Int64(0) : -1;
+    }
+
+    [Test]
+    public async Task A_new_file_has_larger_pages_and_an_old_one_keeps_its_own()
+    {
+        string golden = Golden.CopyTo(_folder), fresh = _folder.File("fresh.db");
+        long before = Scalar(golden, "PRAGMA page_size");
+        await (await OpenAsync(golden)).DisposeAsync();
+        await (await OpenAsync(fresh)).DisposeAsync();
+        Assert.That((Scalar(golden, "PRAGMA page_size"), Scalar(fresh, "PRAGMA page_size")), Is.EqualTo((before, 8192)));
+    }
+
+    [Test]
     public async Task A_write_that_fails_leaves_its_neighbours()
     {
         await using var db = (SqliteDb)await OpenAsync(_folder.File("turbo.db"));
@@ -223,7 +269,7 @@ internal sealed class SqliteDbTests
         string path = _folder.File("turbo.db");
         await using var db = (SqliteDb)await OpenAsync(path);
         await db.Writer.WriteAsync(0, static (session, _) => { session.Execute("PRAGMA max_page_count=80"); return 0; });
-        string large = new('x', 200_000);
+        string large = new('x', 400_000);
 
         Task<SignUp?>[] writes =
         [
