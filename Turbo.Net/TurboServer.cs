@@ -106,7 +106,10 @@ public sealed class TurboServer : IAsyncDisposable
     public async ValueTask DisposeAsync() => await StopAsync(TimeSpan.Zero).ConfigureAwait(false);
 
     /// <summary>Counts what the transports have not counted yet.</summary>
-    internal void SettleTraffic() => _connections.ForEach(static (connection, _) => connection.Transport.SettleTraffic(), 0L);
+    internal void SettleTraffic()
+    {
+        if (!_context.Options.Transport.IsEpoll()) _connections.ForEach(static (connection, _) => connection.Transport.SettleTraffic(), 0L);
+    }
 
     /// <summary>Serves a connection that did not come from a listener.</summary>
     internal Task ServeAsync(Connection transport) => RunAsync(new Http1Connection(_context, transport));

@@ -11,8 +11,7 @@ internal sealed partial record AppOptions
 {
     /// <summary>
     /// Every variable, once: its name, default, meaning and parser. `turbo help` prints these rows and the README's
-    /// table is the same ones. A row that is <c>notBuilt</c> is checked like any other, then refused when it is set,
-    /// so that nobody relies on what is not there.
+    /// table is the same ones.
     /// </summary>
     public static ImmutableArray<OptionRow> Table { get; } =
     [
@@ -52,10 +51,10 @@ internal sealed partial record AppOptions
             Word(("text", LogFormat.Text), ("json", LogFormat.Json)), (o, v) => o with { LogFormat = v }),
         Row("LOG_LEVEL", "info", "`debug`, `info`, `warn` or `error`; a request is `info`, one answered with 5xx is `error`",
             Word(("debug", LogLevel.Debug), ("info", LogLevel.Info), ("warn", LogLevel.Warn), ("error", LogLevel.Error)), (o, v) => o with { LogLevel = v }),
-        Row("METRICS", "on", "Prometheus text at `/metrics`, for loopback clients or with `METRICS_TOKEN` (not available yet)",
-            Switch, (o, v) => o with { Metrics = v }, notBuilt: v => v),
-        Row("METRICS_TOKEN", "", "the Bearer token that opens `/metrics` to other clients (not available yet)",
-            Secret, (o, v) => o with { MetricsToken = v }, note: "none", isSecret: true, notBuilt: v => v.Length > 0),
+        Row("METRICS", "on", "Prometheus text at `/metrics`, for loopback clients or with `METRICS_TOKEN`",
+            Switch, (o, v) => o with { Metrics = v }),
+        Row("METRICS_TOKEN", "", "the Bearer token that opens `/metrics` to other clients",
+            Secret, (o, v) => o with { MetricsToken = v }, note: "none", isSecret: true),
         Row("EVENT_BODIES", "64K", "how much of each request's and each response's body an event row keeps; 0 keeps none",
             Size("0", "16M"), (o, v) => o with { EventBodiesBytes = v }),
         Row("EVENT_RETENTION", "keep", "age at which event rows are deleted, such as `30d`",
@@ -146,8 +145,8 @@ internal sealed partial record AppOptions
 
     private static OptionRow Row<T>(
         string name, string preset, string meaning, OptionParser<T> parser, Func<AppOptions, T, AppOptions> apply,
-        string? note = null, bool isSecret = false, Func<T, bool>? notBuilt = null) =>
-        new OptionRow<T>(parser, apply, notBuilt)
+        string? note = null, bool isSecret = false) =>
+        new OptionRow<T>(parser, apply)
         {
             Name = name,
             Default = preset,

@@ -144,11 +144,6 @@ internal sealed partial record AppOptions
         }
         error = TlsPair.Check(read.TlsCertFile, read.TlsKeyFile);
         if (error is not null) return false;
-        foreach (OptionRow row in Table)
-        {
-            error = row.NotBuilt(environment(row.Name));
-            if (error is not null) return false;
-        }
         options = read;
         return true;
     }

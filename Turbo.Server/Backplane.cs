@@ -12,13 +12,20 @@ internal sealed class Backplane : IAsyncDisposable
 
     private Backplane(ICache cache, IEventBus bus, RedisLink? redis = null, RedisEventBus? redisBus = null)
     {
-        Cache = cache;
+        CountedCache = new CountedCache(cache);
+        MemoryCache = cache as MemoryCache;
         Bus = bus;
         _redis = redis;
         _redisBus = redisBus;
     }
 
-    public ICache Cache { get; }
+    public ICache Cache => CountedCache;
+
+    /// <summary>The cache, and how often it was read with and without success.</summary>
+    public CountedCache CountedCache { get; }
+
+    /// <summary>The cache where it is in memory, else null.</summary>
+    public MemoryCache? MemoryCache { get; }
 
     public IEventBus Bus { get; }
 

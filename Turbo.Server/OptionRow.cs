@@ -24,16 +24,13 @@ internal abstract class OptionRow
     /// <summary>Puts the value into the options; answers the error line for a malformed one, else null.</summary>
     public abstract string? Read(string? text, ref AppOptions options);
 
-    /// <summary>The line that refuses a well-formed value of something that is not there yet, else null.</summary>
-    public abstract string? NotBuilt(string? text);
-
     /// <summary>One line, whatever the value holds.</summary>
     public static string ErrorLine(string name, string shownValue, string reason) => $"turbo: {name}=\"{shownValue}\": {reason}";
 
     protected string Shown(string text) => IsSecret && text.Length > 0 ? "***" : OptionMask.Printable(OptionMask.Url(text));
 }
 
-internal sealed class OptionRow<T>(OptionParser<T> parser, Func<AppOptions, T, AppOptions> apply, Func<T, bool>? notBuilt) : OptionRow
+internal sealed class OptionRow<T>(OptionParser<T> parser, Func<AppOptions, T, AppOptions> apply) : OptionRow
 {
     public override string Accepts => parser.Accepts;
 
@@ -43,13 +40,6 @@ internal sealed class OptionRow<T>(OptionParser<T> parser, Func<AppOptions, T, A
         if (!parser.TryParse(given, out T value)) return ErrorLine(Name, Shown(given), "expected " + parser.Accepts);
         options = apply(options, value);
         return null;
-    }
-
-    public override string? NotBuilt(string? text)
-    {
-        // Only what is asked for is refused: the default of a later feature is no claim that it is there.
-        if (notBuilt is null || string.IsNullOrEmpty(text) || !parser.TryParse(text, out T value) || !notBuilt(value)) return null;
-        return ErrorLine(Name, Shown(text), "not available in this version of Turbo");
     }
 }
 

@@ -1,17 +1,19 @@
 using Turbo.Net;
 using Turbo.Server.Api;
+using Turbo.Server.Metrics;
 
 namespace Turbo.Server;
 
 /// <summary>The whole URL surface.</summary>
 internal static class Routes
 {
-    public static RouteTable<Route> Build()
+    public static RouteTable<Route> Build(AppOptions options)
     {
         RouteTable<Route> routes = new();
 
         Read(routes, "/healthz"u8, new(Access.Public, static (_, context) => HealthApi.Alive(context)) { IsProbe = true });
         Read(routes, "/readyz"u8, new(Access.Public, static (app, context) => app.Health.ReadyAsync(context)) { IsProbe = true });
+        if (options.Metrics) routes.Get("/metrics"u8, new(Access.Public, static (app, context) => app.MetricsPage.HandleAsync(context)) { IsProbe = true, Class = RouteClass.Metrics });
 
         Write(routes, "/user/signup"u8, new(Access.Public, static (app, context) => app.Users.SignUpAsync(context)));
         Write(routes, "/user/login"u8, new(Access.Public, static (app, context) => app.Users.LogInAsync(context)));
@@ -44,7 +46,7 @@ internal static class Routes
         Write(routes, "/event/publish"u8, new(Access.Session, static (app, context) => app.PublishedEvents.PublishAsync(context)));
         Read(routes, "/event/subscribe"u8, new(Access.Session, static (app, context) => app.PublishedEvents.SubscribeAsync(context)) { TakesTokenParameter = true });
 
-        routes.Any("/v1/*"u8, new(Access.Proxy, static (app, context) => app.Proxy.HandleAsync(context)));
+        routes.Any("/v1/*"u8, new(Access.Proxy, static (app, context) => app.Proxy.HandleAsync(context)) { Class = RouteClass.Proxy });
 
         return routes;
     }
@@ -52,9 +54,20 @@ internal static class Routes
     // GET, and with it HEAD, and POST.
     private static void Read(RouteTable<Route> routes, ReadOnlySpan<byte> path, Route route)
     {
+        route = route with { Class = ClassOf(path, route) };
         routes.Get(path, route);
         routes.Post(path, route);
     }
 
-    private static void Write(RouteTable<Route> routes, ReadOnlySpan<byte> path, Route route) => routes.Post(path, route);
+    private static void Write(RouteTable<Route> routes, ReadOnlySpan<byte> path, Route route) => routes.Post(path, route with { Class = ClassOf(path, route) });
+
+    private static RouteClass ClassOf(ReadOnlySpan<byte> path, Route route) =>
+        route.IsProbe ? RouteClass.Probe
+        : route.TakesTokenParameter ? RouteClass.Stream
+        : path[1..].StartsWith("chat/prompt"u8) ? RouteClass.Prompt
+        : path[1..].StartsWith("chat/"u8) ? RouteClass.Chat
+        : path[1..].StartsWith("user/"u8) ? RouteClass.User
+        : path[1..].StartsWith("group/"u8) ? RouteClass.Group
+        : path[1..].StartsWith("event/"u8) ? RouteClass.Event
+        : throw new ArgumentException("a route of no class");
 }

@@ -8,6 +8,7 @@ using Turbo.Server.Cache;
 using Turbo.Server.Chats;
 using Turbo.Server.Events;
 using Turbo.Server.Logging;
+using Turbo.Server.Metrics;
 using Turbo.Server.Storage;
 using Turbo.Server.Streams;
 
@@ -25,6 +26,7 @@ internal sealed class TurboApp : IAsyncDisposable
     private readonly CertificateFiles? _certificate;
     private readonly TurboServer _server;
     private readonly Dispatcher _dispatcher;
+    private readonly long _started;
     private int _isStopping;
 
     private TurboApp(
@@ -36,6 +38,8 @@ internal sealed class TurboApp : IAsyncDisposable
         Db = db;
         _logWriter = logWriter;
         Log = new AppLog(logWriter, options.LogLevel);
+        Requests = new RequestMetrics(time);
+        _started = time.GetTimestamp();
 
         Sessions = new Sessions(db.Users, new SessionOptions(), time, Report);
         _passwords = new Passwords(options.BcryptCost);
@@ -52,6 +56,7 @@ internal sealed class TurboApp : IAsyncDisposable
         Groups = new GroupApi(this);
         Chats = new ChatApi(this);
         Health = new HealthApi(this);
+        MetricsPage = new MetricsApi(this);
         Cors cors = new(options.CorsOrigins);
         Gateway = new OpenAiGateway(options, time, cors.Write);
         Proxy = new ProxyApi(this);
@@ -63,7 +68,7 @@ internal sealed class TurboApp : IAsyncDisposable
         ChatStreams = new StreamApi(this, cors);
         PublishedEvents = new EventApi(this, cors);
 
-        Dispatcher dispatcher = _dispatcher = new Dispatcher(this, Routes.Build(), new RequestLog(logWriter, options.LogLevel));
+        Dispatcher dispatcher = _dispatcher = new Dispatcher(this, Routes.Build(options), new RequestLog(logWriter, options.LogLevel));
         TurboServerOptions serverOptions = new()
         {
             EndPoints = certificate is null ? endPoints : [],
@@ -130,6 +135,17 @@ internal sealed class TurboApp : IAsyncDisposable
     public ProxyApi Proxy { get; }
 
     public HealthApi Health { get; }
+
+    public MetricsApi MetricsPage { get; }
+
+    /// <summary>Counts every request.</summary>
+    public RequestMetrics Requests { get; }
+
+    /// <summary>Since it was started.</summary>
+    public TimeSpan Uptime => Time.GetElapsedTime(_started);
+
+    /// <summary>Log lines that were lost so far.</summary>
+    public long LostLogLines => _logWriter.LostEver;
 
     /// <summary>The bound addresses, ports resolved.</summary>
     public IReadOnlyList<IPEndPoint> EndPoints => _server.EndPoints;

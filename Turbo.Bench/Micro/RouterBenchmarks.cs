@@ -15,7 +15,7 @@ namespace Turbo.Bench.Micro;
 [MemoryDiagnoser]
 public class RouterBenchmarks
 {
-    private readonly RouteTable<Route> _routes = Routes.Build();
+    private readonly RouteTable<Route> _routes = Routes.Build(Server.AppOptions.Defaults);
     private readonly byte[] _exact = "/chat/user/remove"u8.ToArray();
     private readonly byte[] _prefixed = "/v1/chat/completions"u8.ToArray();
     private readonly byte[] _unknown = "/chat/user/removed"u8.ToArray();

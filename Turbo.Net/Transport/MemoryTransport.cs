@@ -14,7 +14,12 @@ internal sealed class MemoryTransport : Connection
     private readonly Pipe _toPeer = new(new PipeOptions(s_blocks, PipeScheduler.Inline, PipeScheduler.Inline, 1 << 20, 1 << 19, useSynchronizationContext: false));
     private readonly MemoryOutput _output;
 
-    public MemoryTransport() => _output = new MemoryOutput(this);
+    /// <param name="remote">What the peer's address is said to be.</param>
+    public MemoryTransport(IPEndPoint? remote = null)
+    {
+        _output = new MemoryOutput(this);
+        RemoteEndPoint = remote;
+    }
 
     /// <summary>Blocks that all such transports hold now.</summary>
     public static int BlocksOutstanding => s_blocks.Outstanding;
@@ -32,7 +37,7 @@ internal sealed class MemoryTransport : Connection
     /// <summary>Flushes of <see cref="Output"/>.</summary>
     public int Flushes { get; private set; }
 
-    public override IPEndPoint? RemoteEndPoint => null;
+    public override IPEndPoint? RemoteEndPoint { get; }
 
     public override IPEndPoint? LocalEndPoint => null;
 

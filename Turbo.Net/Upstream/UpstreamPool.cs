@@ -181,6 +181,7 @@ public sealed class UpstreamPool : IAsyncDisposable
     /// <summary>Counts what the transports have not counted yet.</summary>
     internal void SettleTraffic()
     {
+        if (_usesEpoll) return;
         UpstreamConnection[] open;
         lock (_tableLock) open = [.. _open];
         foreach (UpstreamConnection connection in open) connection.Transport.SettleTraffic();

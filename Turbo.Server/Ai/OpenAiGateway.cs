@@ -64,7 +64,10 @@ internal sealed class OpenAiGateway : IAsyncDisposable
     public ReadOnlyMemory<byte> RequestFields { get; }
 
     /// <summary>Relays one exchange. The client's own credential for Turbo never travels on, except in passthrough.</summary>
-    public ValueTask<RelayResult> RelayAsync(Exchange exchange, IRelayObserver? observer) => _relay.RunAsync(exchange, _rules, observer);
+    /// <param name="exchange">The client's.</param>
+    /// <param name="observer">Is told what passes.</param>
+    /// <param name="arrival">When the request arrived, a timestamp of the application's clock.</param>
+    public ValueTask<RelayResult> RelayAsync(Exchange exchange, IRelayObserver? observer, long arrival) => _relay.RunAsync(exchange, _rules, observer, arrival);
 
     public ValueTask DisposeAsync() => _pool.DisposeAsync();
 

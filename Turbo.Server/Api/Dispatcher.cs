@@ -32,6 +32,7 @@ internal sealed class Dispatcher(TurboApp app, RouteTable<Route> routes, Request
         RequestContext context = ContextOf(exchange);
         RouteMatch<Route> match = routes.Match(exchange.Method, exchange.Path);
         context.Begin(app.Events.Rent(), match.Target);
+        app.Requests.Begin(context.RouteClass);
         ValueTask handling;
         try
         {
@@ -58,6 +59,7 @@ internal sealed class Dispatcher(TurboApp app, RouteTable<Route> routes, Request
         context.Client.Set(exchange, app.Options);
         context.Fail(new ApiError(status, message));
         Interlocked.Increment(ref _withoutRow);
+        app.Requests.Reject(status);
         WriteLine(context, status, app.Time.GetElapsedTime(started), userId: "");
         context.End();
     }
@@ -206,7 +208,9 @@ internal sealed class Dispatcher(TurboApp app, RouteTable<Route> routes, Request
         Exchange exchange = context.Exchange;
         if (!exchange.Response.HasStarted) AnswerForHandler(context);
         int status = exchange.Response.HasStarted ? exchange.Response.Status : exchange.EndReason == Net.Transport.EndReason.Draining ? 503 : ClientClosedRequest;
-        TimeSpan duration = app.Time.GetElapsedTime(context.Started);
+        long ended = app.Time.GetTimestamp();
+        TimeSpan duration = app.Time.GetElapsedTime(context.Started, ended);
+        app.Requests.End(context.RouteClass, status, ended - context.Started);
         EventRow row = context.Event;
         row.Status = status;
         row.Duration = duration.Ticks * 100;

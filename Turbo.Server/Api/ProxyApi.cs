@@ -22,7 +22,7 @@ internal sealed class ProxyApi(TurboApp app)
         tap.Begin(exchange, context.Session, context.Event, app.Events.BodyBytes, context.Started, app.Time);
         try
         {
-            RelayResult result = await app.Gateway.RelayAsync(exchange, tap).ConfigureAwait(false);
+            RelayResult result = await app.Gateway.RelayAsync(exchange, tap, context.Started).ConfigureAwait(false);
             if (tap.HasCodedReply)
             {
                 // The client has its last byte before its copy is decoded.

@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using Turbo.Net;
 using Turbo.Server.Ai;
 using Turbo.Server.Auth;
+using Turbo.Server.Metrics;
 using Turbo.Server.Model;
 
 namespace Turbo.Server.Api;
@@ -40,6 +41,9 @@ internal sealed class RequestContext(TurboApp app, Exchange exchange)
 
     /// <summary>The route; null where none matched.</summary>
     public Route? Route { get; private set; }
+
+    /// <summary>What the request is counted under.</summary>
+    public RouteClass RouteClass => Route?.Class ?? RouteClass.None;
 
     /// <summary>The request's event row, for what only the handler knows of it: model, usage, content.</summary>
     public EventRow Event { get; private set; } = null!;

@@ -1,3 +1,5 @@
+using Turbo.Server.Metrics;
+
 namespace Turbo.Server.Api;
 
 /// <summary>Handles one request; returns when its response is written.</summary>
@@ -19,6 +21,9 @@ internal enum Access : byte
 /// <summary>What a path and method lead to.</summary>
 internal sealed record Route(Access Access, RouteHandler Handler)
 {
+    /// <summary>What its requests are counted under.</summary>
+    public RouteClass Class { get; init; }
+
     /// <summary>Whether the route answers at once even while others wait for the database to take their event rows; it then leaves none.</summary>
     public bool IsProbe { get; init; }
 

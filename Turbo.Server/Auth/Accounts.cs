@@ -37,6 +37,8 @@ internal readonly record struct PasswordChange(AccountStatus Status, TimeSpan Re
 /// </summary>
 internal sealed class Accounts(IUserStore users, Passwords passwords, LoginLimiter limiter, Sessions sessions, TimeProvider time)
 {
+    private readonly long[] _logIns = new long[(int)AccountStatus.Busy + 1];
+
     /// <summary>Makes the user, a group of that name with the user as its owner and member, and a session.</summary>
     public async Task<LogIn> SignUpAsync(
         string username, string password, string firstName, string lastName, string? groupName)
@@ -54,6 +56,16 @@ internal sealed class Accounts(IUserStore users, Passwords passwords, LoginLimit
     }
 
     public async Task<LogIn> LogInAsync(string username, string password, IPAddress client)
+    {
+        LogIn outcome = await TryLogInAsync(username, password, client);
+        Interlocked.Increment(ref _logIns[(int)outcome.Status]);
+        return outcome;
+    }
+
+    /// <summary>Logins that ended that way.</summary>
+    public long LogIns(AccountStatus status) => Volatile.Read(ref _logIns[(int)status]);
+
+    private async Task<LogIn> TryLogInAsync(string username, string password, IPAddress client)
     {
         // A second round only when the stored hash changed between reading and storing: another login may have
         // strengthened it, or the password is no longer the one that was verified.

@@ -43,6 +43,7 @@ internal sealed class Sessions : IAsyncDisposable
     private readonly Lock _gate = new();
     private readonly Dictionary<byte[], Task<LiveSession?>> _lookups = new(TokenComparer.Instance);
     private readonly ITimer _timer;
+    private long _missed;
     private Task _sweeping = Task.CompletedTask;
     private bool _stopped;
     private int _failedSweeps;
@@ -63,6 +64,9 @@ internal sealed class Sessions : IAsyncDisposable
 
     internal int Cached => _cache.Count;
 
+    /// <summary>Tokens presented that memory could not tell about.</summary>
+    internal long Lookups => Volatile.Read(ref _missed);
+
     /// <summary>The hot path: true where the session is in memory and was looked up lately enough.</summary>
     public bool TryGet(ReadOnlySpan<byte> token, [NotNullWhen(true)] out LiveSession? session) =>
         _cache.TryGet(token, _time.GetTimestamp(), out session);
@@ -75,6 +79,7 @@ internal sealed class Sessions : IAsyncDisposable
     {
         if (TryGet(token, out LiveSession? session))
             return new ValueTask<LiveSession?>(session);
+        Interlocked.Increment(ref _missed);
         return SessionTokens.MayExist(token) ? new ValueTask<LiveSession?>(LookUpOnceAsync(token)) : default;
     }
 

@@ -28,6 +28,7 @@ internal sealed class LogWriter : IDisposable
     private readonly AutoResetEvent _wake = new(false);
     private readonly Thread _thread;
     private long _lost;
+    private long _lostEver;
     private int _state;
     private volatile bool _stopping;
     private bool _failed;
@@ -50,10 +51,13 @@ internal sealed class LogWriter : IDisposable
     /// <summary>Lines that were not written and not yet reported.</summary>
     public long Lost => Volatile.Read(ref _lost);
 
+    /// <summary>Lines that were not written, reported or not.</summary>
+    public long LostEver => Volatile.Read(ref _lostEver);
+
     /// <summary>Queues one line, its newline included. Never waits.</summary>
     public void Write(ReadOnlySpan<byte> line)
     {
-        if (_stopping || !_ring.TryWrite(line)) Interlocked.Increment(ref _lost);
+        if (_stopping || !_ring.TryWrite(line)) Lose(1);
 
         // TryWrite's exchange of the tail is a full fence before this load, and Run stores Parked before it looks at
         // the tail: so either this sees Parked or Run sees the line.
@@ -129,9 +133,15 @@ internal sealed class LogWriter : IDisposable
         catch (Exception e) when (e is IOException or ObjectDisposedException or UnauthorizedAccessException)
         {
             // A full disk or a closed descriptor: there is nowhere to say so but here, in the count.
-            Interlocked.Add(ref _lost, lines);
+            Lose(lines);
             _failed = true;
             return false;
         }
+    }
+
+    private void Lose(int lines)
+    {
+        Interlocked.Add(ref _lost, lines);
+        Interlocked.Add(ref _lostEver, lines);
     }
 }

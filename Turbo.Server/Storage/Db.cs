@@ -28,6 +28,9 @@ internal abstract class Db : IAsyncDisposable
         _ => throw new ArgumentOutOfRangeException(nameof(address)),
     };
 
+    /// <summary>Operations that were asked for and wait for their turn; over PostgreSQL also those that run.</summary>
+    public abstract int Queued { get; }
+
     /// <summary>Completes when the database answers a read and grants the write lock: readiness.</summary>
     public abstract Task CheckAsync();
 

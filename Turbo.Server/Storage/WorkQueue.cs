@@ -12,6 +12,16 @@ internal sealed class WorkQueue<T>(int capacity) where T : class
     private readonly Queue<T> _items = new();
     private bool _closed;
 
+    /// <summary>Items that wait.</summary>
+    public int Count
+    {
+        get
+        {
+            lock (_gate)
+                return _items.Count;
+        }
+    }
+
     public QueueOutcome TryAdd(T item)
     {
         lock (_gate)

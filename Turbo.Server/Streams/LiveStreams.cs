@@ -19,6 +19,7 @@ internal sealed class LiveStreams : IDisposable
     private readonly TimeProvider _time;
     private readonly ConcurrentDictionary<LiveStream, byte> _open = new(ReferenceEqualityComparer.Instance);
     private readonly ITimer _timer;
+    private int _webSockets;
     private volatile bool _isDraining;
 
     /// <param name="bus">Where the messages come from.</param>
@@ -33,6 +34,19 @@ internal sealed class LiveStreams : IDisposable
         _time = time;
         _timer = time.CreateTimer(static state => ((LiveStreams)state!).Tick(), this, s_tick, s_tick);
     }
+
+    /// <summary>Streams open now as server-sent events.</summary>
+    public int EventStreams
+    {
+        get
+        {
+            int webSockets = WebSockets;
+            return Math.Max(0, Count - webSockets);
+        }
+    }
+
+    /// <summary>Streams open now over WebSockets.</summary>
+    public int WebSockets => Volatile.Read(ref _webSockets);
 
     /// <summary>Streams open now.</summary>
     public int Count => _open.Count;
@@ -53,6 +67,7 @@ internal sealed class LiveStreams : IDisposable
             ? new WebSocketStream(subscription, access.GetValueOrDefault())
             : new SseStream(subscription, access.GetValueOrDefault(), Now);
         _open.TryAdd(stream, 0);
+        if (stream is WebSocketStream) Interlocked.Increment(ref _webSockets);
         if (access is not null) _access.Add(stream);
         try
         {
@@ -69,6 +84,7 @@ internal sealed class LiveStreams : IDisposable
         finally
         {
             _access.Remove(stream);
+            if (stream is WebSocketStream) Interlocked.Decrement(ref _webSockets);
             _open.TryRemove(stream, out _);
         }
         if (stream.Ending is StreamEnd.FellBehind) context.Event.Message.Set("the client fell behind"u8);

@@ -16,6 +16,7 @@ internal sealed partial class AccessMatrixTests(DatabaseKind kind) : StreamFixtu
         //                                                                                 owner member removed stranger nobody
         ("GET  /healthz",              "",                                                  [200,  200,   200,    200,   200]),
         ("GET  /readyz",               "",                                                  [200,  200,   200,    200,   200]),
+        ("GET  /metrics",              "",                                                  [200,  200,   200,    200,   200]),
         ("GET  /nowhere",              "",                                                  [404,  404,   404,    404,   404]),
 
         ("POST /user/signup",          "username=new-{role}&password=x",                    [200,  200,   200,    200,   200]),

@@ -397,10 +397,6 @@ internal sealed class AppOptionsTests
     public void Of_several_errors_the_first_in_the_table_is_told() =>
         Assert.That(Error(("LOG_LEVEL", "x"), ("ADDRESS", "y")), Does.StartWith("turbo: ADDRESS=\"y\": "));
 
-    [TestCase("METRICS_TOKEN", "hunter2", "***")]
-    public void What_is_not_built_yet_is_refused_when_asked_for(string name, string text, string shown) =>
-        Assert.That(Error((name, text)), Is.EqualTo($"turbo: {name}=\"{shown}\": not available in this version of Turbo"));
-
     [Test]
     public void Tls_needs_both_files_readable_and_fitting()
     {

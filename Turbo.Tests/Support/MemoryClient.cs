@@ -12,9 +12,15 @@ internal sealed class MemoryClient
     private readonly List<byte> _received = [];
     private bool _hasEnded;
 
-    public MemoryClient(TurboServer server) => Serving = Inline.Run(() => server.ServeAsync(Transport));
+    /// <param name="server">Serves it.</param>
+    /// <param name="remote">What the server sees as its address.</param>
+    public MemoryClient(TurboServer server, System.Net.IPEndPoint? remote = null)
+    {
+        Transport = new MemoryTransport(remote);
+        Serving = Inline.Run(() => server.ServeAsync(Transport));
+    }
 
-    public MemoryTransport Transport { get; } = new();
+    public MemoryTransport Transport { get; }
 
     /// <summary>Completes when the server has let go of the connection.</summary>
     public Task Serving { get; }

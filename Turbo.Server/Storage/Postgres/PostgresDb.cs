@@ -31,6 +31,7 @@ internal sealed class PostgresDb : Db
     public override IChatStore Chats { get; }
     public override IEventStore Events { get; }
     public override DateTime Now => _time.GetUtcNow().UtcDateTime.ToMicroseconds();
+    public override int Queued => _pool.Running;
     public override string Description => $"PostgreSQL {_address.Host}:{_address.Port}/{_address.Database}";
 
     /// <summary>

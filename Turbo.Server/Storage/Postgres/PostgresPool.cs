@@ -27,6 +27,9 @@ internal sealed class PostgresPool : IAsyncDisposable
         _limit = options.Queue;
     }
 
+    /// <summary>Work that waits for a connection or has one.</summary>
+    public int Running => Volatile.Read(ref _running);
+
     /// <summary>Reads, on a connection in autocommit mode. May be done again.</summary>
     public Task<TResult> ReadAsync<TState, TResult>(TState state, Func<NpgsqlConnection, TState, Task<TResult>> read) =>
         Start(new Job<TState, TResult>(state, read, InTransaction: false, IsRepeatable: true));

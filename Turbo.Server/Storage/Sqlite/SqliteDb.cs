@@ -29,6 +29,7 @@ internal sealed class SqliteDb : Db
     public override IChatStore Chats { get; }
     public override IEventStore Events { get; }
     public override DateTime Now => _time.GetUtcNow().UtcDateTime;
+    public override int Queued => _readers.Queued + _writer.Queued;
     public override string Description => $"SQLite {_path}";
 
     /// <summary>The writer, for what has no store.</summary>

@@ -19,6 +19,8 @@ internal sealed class SqliteReaders
         }
     }
 
+    public int Queued => _queue.Count;
+
     public Task<TResult> ReadAsync<TState, TResult>(TState state, Func<SqliteSession, TState, TResult> work) =>
         Queue(_queue, state, work, "reads");
 

@@ -22,6 +22,8 @@ internal sealed class SqliteWriter
         _thread.Start();
     }
 
+    public int Queued => _queue.Count;
+
     /// <summary>Transactions committed so far; one may hold many writes.</summary>
     public long Commits { get; private set; }
 

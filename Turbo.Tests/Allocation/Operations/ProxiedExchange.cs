@@ -96,6 +96,8 @@ internal static class ProxiedExchange
             }
             best = Math.Min(best, (GC.GetTotalAllocatedBytes(precise: true) - before) / (double)Requests);
         }
+        // What is measured includes that it is counted.
+        if (app.Gateway.Pool.Metrics.AddedTime.Read().Count < Requests * MinRounds) throw new InvalidDataException("requests were not counted");
         return best;
     }
 

@@ -60,11 +60,4 @@ internal sealed class CommandLineTests
         Assert.That(error, Is.EqualTo(
             "turbo: ADDRESS=\"8080\": expected :PORT, HOST:PORT or [IPV6]:PORT with a port from 0 to 65535, several separated by commas\n"));
     }
-
-    [Test]
-    public async Task What_is_not_there_yet_stops_the_start_with_one_line()
-    {
-        Assert.That(await RunAsync(new() { ["METRICS_TOKEN"] = "hunter2" }), Is.EqualTo(
-            (2, "", "turbo: METRICS_TOKEN=\"***\": not available in this version of Turbo\n")));
-    }
 }
