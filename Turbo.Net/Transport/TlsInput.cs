@@ -12,7 +12,20 @@ namespace Turbo.Net.Transport;
 internal sealed class TlsInput(PipeReader pipe) : PipeReader
 {
     private volatile bool _isTruncated;
+    private volatile bool _hasEnded;
     private long _lastLength = -1;
+    private ReadOnlySequence<byte> _read;
+    private long _received;
+    private long _taken;
+
+    /// <summary>Whether there is something that its owner has not taken, or an end; from any thread.</summary>
+    public bool MayHaveInput => _hasEnded || Volatile.Read(ref _received) != Volatile.Read(ref _taken);
+
+    /// <summary>So many bytes are about to come.</summary>
+    public void Receives(int bytes) => Volatile.Write(ref _received, _received + bytes);
+
+    /// <summary>Nothing more comes.</summary>
+    public void Ends() => _hasEnded = true;
 
     /// <summary>Whether the end of the pipe is none of the peer's making.</summary>
     public bool IsTruncated
@@ -34,9 +47,15 @@ internal sealed class TlsInput(PipeReader pipe) : PipeReader
         return true;
     }
 
-    public override void AdvanceTo(SequencePosition consumed) => pipe.AdvanceTo(consumed);
+    public override void AdvanceTo(SequencePosition consumed) => AdvanceTo(consumed, consumed);
 
-    public override void AdvanceTo(SequencePosition consumed, SequencePosition examined) => pipe.AdvanceTo(consumed, examined);
+    public override void AdvanceTo(SequencePosition consumed, SequencePosition examined)
+    {
+        long taken = _read.IsEmpty ? 0 : _read.Slice(0, consumed).Length;
+        _read = default;
+        pipe.AdvanceTo(consumed, examined);
+        if (taken > 0) Volatile.Write(ref _taken, _taken + taken);
+    }
 
     public override void CancelPendingRead() => pipe.CancelPendingRead();
 
@@ -47,6 +66,7 @@ internal sealed class TlsInput(PipeReader pipe) : PipeReader
 
     private ReadResult Judge(in ReadResult result)
     {
+        _read = result.Buffer;
         if (!result.IsCompleted || !_isTruncated) return result;
         long length = result.Buffer.Length;
         // Nothing more can come: who reads again having taken nothing waits for what was cut off.

@@ -66,6 +66,9 @@ internal sealed class TlsTransport : Connection
 
     public override bool HasArrived => _below.HasArrived;
 
+    // What the connection below has received is read at once, so it is this connection's, or will be.
+    internal override bool MayHaveInput => _input.MayHaveInput;
+
     internal override void SettleTraffic() => _below.SettleTraffic();
 
     public override bool HasPeerReset => _input.IsTruncated || _below.HasPeerReset;
@@ -104,6 +107,7 @@ internal sealed class TlsTransport : Connection
                 // All of a record at once, so that what came together goes on together.
                 record = ArrayPool<byte>.Shared.Rent(RecordBytes);
                 int read = await _stream.ReadAsync(record).ConfigureAwait(false);
+                _input.Receives(read);
                 _received.Writer.Write(record.AsSpan(0, read));
                 ArrayPool<byte>.Shared.Return(record);
                 record = null;
@@ -119,6 +123,7 @@ internal sealed class TlsTransport : Connection
             if (!_isClosing) Abort(EndReason.PeerReset);
         }
         if (record is not null) ArrayPool<byte>.Shared.Return(record);
+        _input.Ends();
         await _received.Writer.CompleteAsync(fault).ConfigureAwait(false);
         End();
     }
