@@ -8,7 +8,7 @@ using Turbo.Server.Streams;
 namespace Turbo.Server.Api;
 
 /// <summary>Contract section 6: chats, which their users may read and prompt and their owners may change.</summary>
-internal sealed class ChatApi(TurboApp app)
+internal sealed class ChatApi(AppHost app)
 {
     private const int MaxName = 256;
     private const int MaxModel = 128;

@@ -14,7 +14,7 @@ namespace Turbo.Server.Api;
 /// handler, and, whatever became of it, its log line and its event row. Where all of that completes at once nothing is
 /// allocated.
 /// </summary>
-internal sealed class Dispatcher(TurboApp app, RouteTable<Route> routes, RequestLog log)
+internal sealed class Dispatcher(AppHost app, RouteTable<Route> routes, RequestLog log)
 {
     // The status that log and event rows have for a request whose client left before an answer was begun.
     private const int ClientClosedRequest = 499;

@@ -11,7 +11,7 @@ namespace Turbo.Server.Api;
 /// Events that users publish and subscribe to, on topics of their own or, with a <c>group_id</c>, of a group they are
 /// members of. Neither reaches another's, nor a topic of Turbo's own.
 /// </summary>
-internal sealed class EventApi(TurboApp app, Cors cors)
+internal sealed class EventApi(AppHost app, Cors cors)
 {
     private const int MaxTopic = 256;
 

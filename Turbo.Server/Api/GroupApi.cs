@@ -6,7 +6,7 @@ using Turbo.Server.Streams;
 namespace Turbo.Server.Api;
 
 /// <summary>Contract section 5: groups, which members may read and owners may change.</summary>
-internal sealed class GroupApi(TurboApp app)
+internal sealed class GroupApi(AppHost app)
 {
     private const int MaxName = 30;
     private const int MaxDescription = 256;

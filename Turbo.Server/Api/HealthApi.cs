@@ -4,7 +4,7 @@ using Turbo.Net;
 namespace Turbo.Server.Api;
 
 /// <summary><c>/healthz</c>: the process answers. <c>/readyz</c>: it can do its work.</summary>
-internal sealed class HealthApi(TurboApp app)
+internal sealed class HealthApi(AppHost app)
 {
     // A load balancer that waits longer has given up on the instance by itself.
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(2);

@@ -10,7 +10,7 @@ namespace Turbo.Server.Api;
 /// <c>/metrics</c>: to loopback clients, or with METRICS_TOKEN as Bearer. The page is rendered on the thread pool, one at a
 /// time for all who ask meanwhile, so that no socket's thread waits and no number of scrapers costs more than one.
 /// </summary>
-internal sealed class MetricsApi(TurboApp app)
+internal sealed class MetricsApi(AppHost app)
 {
     private readonly MetricsPage _page = new(app);
     private readonly byte[]? _token = app.Options.MetricsToken.Length > 0 ? SHA256.HashData(Encoding.UTF8.GetBytes(app.Options.MetricsToken)) : null;

@@ -9,7 +9,7 @@ namespace Turbo.Server.Api;
 /// <c>/v1/*</c>: any method, passed on to OpenAI byte for byte (contract section 8), its usage recorded. What is under way
 /// when its session ends is cut off.
 /// </summary>
-internal sealed class ProxyApi(TurboApp app)
+internal sealed class ProxyApi(AppHost app)
 {
     /// <summary>Relays the request; a failure that left the client without a response is answered as <c>upstream_error</c>.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]

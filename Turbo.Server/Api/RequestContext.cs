@@ -12,7 +12,7 @@ namespace Turbo.Server.Api;
 /// One request as Turbo's handlers see it: the exchange, who sent it, its parameters, and how to answer. Kept in
 /// <see cref="Exchange.ApplicationState"/> and reused with the exchange.
 /// </summary>
-internal sealed class RequestContext(TurboApp app, Exchange exchange)
+internal sealed class RequestContext(AppHost app, Exchange exchange)
 {
     // A content buffer up to this size stays for the next request.
     private const int KeptBytes = 64 * 1024;
@@ -21,7 +21,7 @@ internal sealed class RequestContext(TurboApp app, Exchange exchange)
     private bool _hasParameters;
     private ArrayBufferWriter<byte> _content = new(1024);
 
-    public TurboApp App => app;
+    public AppHost App => app;
 
     public Exchange Exchange => exchange;
 

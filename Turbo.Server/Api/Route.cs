@@ -3,7 +3,7 @@ using Turbo.Server.Metrics;
 namespace Turbo.Server.Api;
 
 /// <summary>Handles one request; returns when its response is written.</summary>
-internal delegate ValueTask RouteHandler(TurboApp app, RequestContext context);
+internal delegate ValueTask RouteHandler(AppHost app, RequestContext context);
 
 /// <summary>Whom a route admits.</summary>
 internal enum Access : byte

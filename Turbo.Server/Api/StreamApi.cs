@@ -6,7 +6,7 @@ using Turbo.Server.Streams;
 namespace Turbo.Server.Api;
 
 /// <summary>Contract section 7: a chat's messages as they come, as server-sent events or over a WebSocket.</summary>
-internal sealed class StreamApi(TurboApp app, Cors cors)
+internal sealed class StreamApi(AppHost app, Cors cors)
 {
     public async ValueTask SubscribeAsync(RequestContext context)
     {

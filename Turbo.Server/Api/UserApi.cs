@@ -10,7 +10,7 @@ using Turbo.Server.Storage;
 namespace Turbo.Server.Api;
 
 /// <summary>Contract section 4: signing up, logging in and out, and what a user may change of its own.</summary>
-internal sealed class UserApi(TurboApp app)
+internal sealed class UserApi(AppHost app)
 {
     private const int MaxName = 254;
     private const int MaxGroupName = 30;

@@ -38,10 +38,10 @@ internal static class ServeCommand
             options = options with { Upstream = UpstreamTarget.At(mock.EndPoints[0]) };
         }
 
-        TurboApp app;
+        AppHost app;
         try
         {
-            app = await TurboApp.StartAsync(options).WaitAsync(s_startTimeout, signals.Token).ConfigureAwait(false);
+            app = await AppHost.StartAsync(options).WaitAsync(s_startTimeout, signals.Token).ConfigureAwait(false);
         }
         catch (SocketException e)
         {

@@ -14,7 +14,7 @@ namespace Turbo.Server.Metrics;
 /// Everything that is measured, as one page. Its size is bounded: every label's values are constants of the program. What
 /// the runtime and the system tell is in MetricsPage.Process.cs.
 /// </summary>
-internal sealed partial class MetricsPage(TurboApp app)
+internal sealed partial class MetricsPage(AppHost app)
 {
     /// <summary>Renders the page. Takes some hundred microseconds, and locks that requests do not wait for: not for a socket's thread.</summary>
     public byte[] Render()

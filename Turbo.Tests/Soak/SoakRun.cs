@@ -49,7 +49,7 @@ internal sealed class SoakRun(TimeSpan time, int visitors, int seed, Action<stri
             {
                 SoakLog log = new();
                 string database = Path.Combine(_folder, isTls ? "tls.db" : "plain.db");
-                _nodes.Add(new Node(await TurboApp.StartAsync(Options(database, isTls), log: log), log, database));
+                _nodes.Add(new Node(await AppHost.StartAsync(Options(database, isTls), log: log), log, database));
             }
             await CrowdAsync(time / Crowds, 0);
             SoakState warm = await QuietAsync();
@@ -122,7 +122,7 @@ internal sealed class SoakRun(TimeSpan time, int visitors, int seed, Action<stri
     // Half of the clients speak TLS, and half of those 1.2.
     private SoakServer ServerOf(int visitor)
     {
-        TurboApp app = _nodes[visitor % 2].App;
+        AppHost app = _nodes[visitor % 2].App;
         if (visitor % 2 == 0) return new SoakServer(app.EndPoints[0], Tls: null);
         SslClientAuthenticationOptions tls = _certificates.Client();
         tls.EnabledSslProtocols = visitor % 4 == 1 ? SslProtocols.Tls12 : SslProtocols.Tls13;
@@ -178,7 +178,7 @@ internal sealed class SoakRun(TimeSpan time, int visitors, int seed, Action<stri
         sheet.LostRows = _nodes.Sum(static n => n.App.Events.LostRows);
     }
 
-    private sealed record Node(TurboApp App, SoakLog Log, string Database)
+    private sealed record Node(AppHost App, SoakLog Log, string Database)
     {
         public long CountRows()
         {

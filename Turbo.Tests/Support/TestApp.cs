@@ -42,7 +42,7 @@ internal sealed class TestApp : IAsyncDisposable
     private readonly MemoryStream _log;
     private readonly HttpClient _http;
 
-    private TestApp(TestDatabase database, bool ownsDatabase, TurboApp app, MemoryStream log)
+    private TestApp(TestDatabase database, bool ownsDatabase, AppHost app, MemoryStream log)
     {
         Database = database;
         _ownsDatabase = ownsDatabase;
@@ -51,7 +51,7 @@ internal sealed class TestApp : IAsyncDisposable
         _http = new HttpClient(Handler());
     }
 
-    public TurboApp App { get; }
+    public AppHost App { get; }
 
     public TestDatabase Database { get; }
 
@@ -104,7 +104,7 @@ internal sealed class TestApp : IAsyncDisposable
         MemoryStream log = new();
         try
         {
-            return new TestApp(database, shared is null, await TurboApp.StartAsync(change is null ? options : change(options), time, log), log);
+            return new TestApp(database, shared is null, await AppHost.StartAsync(change is null ? options : change(options), time, log), log);
         }
         catch
         {

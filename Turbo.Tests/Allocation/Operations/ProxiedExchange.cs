@@ -39,7 +39,7 @@ internal static class ProxiedExchange
     {
         using Origin origin = new(isStream ? s_stream : s_json, requestEnd: body.Length > 0 ? body : "\r\n\r\n");
         string folder = Directory.CreateTempSubdirectory("turbo-allocation-").FullName;
-        TurboApp app = TurboApp.StartAsync(Options(folder, origin.EndPoint), log: Stream.Null).Result;
+        AppHost app = AppHost.StartAsync(Options(folder, origin.EndPoint), log: Stream.Null).Result;
         try
         {
             byte[] request = Encoding.ASCII.GetBytes(
@@ -74,7 +74,7 @@ internal static class ProxiedExchange
         return answer.Content.ReadFromJsonAsync<JsonElement>().Result.GetProperty("Token").GetString()!;
     }
 
-    private static double Measure(TurboApp app, byte[] request, double enough)
+    private static double Measure(AppHost app, byte[] request, double enough)
     {
         using Socket socket = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true, ReceiveTimeout = (int)s_patience.TotalMilliseconds };
         socket.Connect(app.EndPoints[0]);

@@ -18,7 +18,7 @@ namespace Turbo.Server;
 /// The application, composed by hand: its parts are made in the order in which they need each other, and stopped in
 /// reverse. In a test it runs in-process, at port 0 and on the test's clock.
 /// </summary>
-internal sealed class TurboApp : IAsyncDisposable
+internal sealed class AppHost : IAsyncDisposable
 {
     private readonly LogWriter _logWriter;
     private readonly Passwords _passwords;
@@ -29,7 +29,7 @@ internal sealed class TurboApp : IAsyncDisposable
     private readonly long _started;
     private int _isStopping;
 
-    private TurboApp(
+    private AppHost(
         AppOptions options, IReadOnlyList<IPEndPoint> endPoints, CertificateFiles? certificate, Db db, Backplane backplane, LogWriter logWriter, TimeProvider time)
     {
         _certificate = certificate;
@@ -167,7 +167,7 @@ internal sealed class TurboApp : IAsyncDisposable
     /// <param name="options">The configuration.</param>
     /// <param name="time">The clock; null is the system's.</param>
     /// <param name="log">Where log lines go; null is stdout.</param>
-    public static async Task<TurboApp> StartAsync(AppOptions options, TimeProvider? time = null, Stream? log = null)
+    public static async Task<AppHost> StartAsync(AppOptions options, TimeProvider? time = null, Stream? log = null)
     {
         time ??= TimeProvider.System;
         List<IPEndPoint> endPoints = [];
@@ -176,13 +176,13 @@ internal sealed class TurboApp : IAsyncDisposable
         AppLog startLog = new(logWriter, options.LogLevel);
         CertificateFiles? certificate = null;
         Backplane? backplane = null;
-        TurboApp app;
+        AppHost app;
         try
         {
             if (options.TlsCertFile.Length > 0) certificate = CertificateFiles.Open(options.TlsCertFile, options.TlsKeyFile, time, new ServerLog(startLog));
             backplane = await Backplane.OpenAsync(options, time, (what, failure) => Report(startLog, what, failure));
             Db db = await Db.OpenAsync(options.Database, DbOptionsOf(options), time);
-            app = new TurboApp(options, endPoints, certificate, db, backplane, logWriter, time);
+            app = new AppHost(options, endPoints, certificate, db, backplane, logWriter, time);
         }
         catch
         {

@@ -9,7 +9,7 @@ namespace Turbo.Tests.Server;
 
 /// <summary>The application as a whole: how it starts, stops, and fails.</summary>
 [TestFixture]
-internal sealed class TurboAppTests
+internal sealed class AppHostTests
 {
     [Test]
     public async Task An_address_in_use_fails_the_start_and_leaves_nothing_open()
@@ -23,7 +23,7 @@ internal sealed class TurboAppTests
             Addresses = [new ListenAddress { Host = "127.0.0.1", Port = 0 }, new ListenAddress { Host = "127.0.0.1", Port = port }],
             Database = new SqliteAddress(folder.File("turbo.db")),
         };
-        Assert.ThrowsAsync<SocketException>(() => TurboApp.StartAsync(options, log: Stream.Null));
+        Assert.ThrowsAsync<SocketException>(() => AppHost.StartAsync(options, log: Stream.Null));
         // The last connection to close removes the log: a file left open would have one.
         Assert.That(File.Exists(folder.File("turbo.db")) && !File.Exists(folder.File("turbo.db-wal")));
     }
@@ -37,7 +37,7 @@ internal sealed class TurboAppTests
             Addresses = [new ListenAddress { Host = "127.0.0.1", Port = 0 }],
             Database = new SqliteAddress(folder.File("no/such/folder/turbo.db")),
         };
-        Assert.ThrowsAsync<StorageException>(() => TurboApp.StartAsync(options, log: Stream.Null));
+        Assert.ThrowsAsync<StorageException>(() => AppHost.StartAsync(options, log: Stream.Null));
     }
 
     [Test]
