@@ -102,6 +102,22 @@ internal static class MessageFraming
         return true;
     }
 
+    /// <summary>
+    /// Whether an accepted Transfer-Encoding or Content-Length line may go on as it was sent. A neighbour that knows only
+    /// the plain spelling, and takes a tab, a trailing space, other case or leading zeros (as octal) for something else,
+    /// would find the message's end elsewhere: for it the field is said anew, with <see cref="PlainValue"/>.
+    /// </summary>
+    public static bool IsPlain(in HeaderField field) =>
+        field.Value.SequenceEqual(PlainValue(field)) && field.Line[^3] != ' ' && !field.Line.Contains((byte)'\t');
+
+    /// <summary>The value of an accepted Transfer-Encoding or Content-Length in its plainest spelling.</summary>
+    public static ReadOnlySpan<byte> PlainValue(in HeaderField field)
+    {
+        if (field.Known == KnownField.TransferEncoding) return "chunked"u8;
+        int zeros = field.Value.IndexOfAnyExcept((byte)'0');
+        return zeros < 0 ? "0"u8 : field.Value[zeros..];
+    }
+
     private static RejectReason CheckHost(RequestHead head)
     {
         HeaderFields fields = head.Fields;

@@ -17,7 +17,8 @@ internal static class HopByHop
     }
 
     // A field named by Connection ends here as well, except those whose loss would change what the message means:
-    // a client must not be able to take Host, the length or its authentication off a request that was already judged.
+    // a client must not be able to take Host, the length, its authentication or its expectation (the origin's 100 is what
+    // it waits for) off a request that was already judged.
     private static bool IsNamed(ReadOnlySpan<byte> name, HeaderFields fields)
     {
         for (int i = 0; i < fields.Count; i++)
@@ -25,7 +26,7 @@ internal static class HopByHop
             HeaderField connection = fields[i];
             if (connection.Known == KnownField.Connection && HeaderFields.ListHas(connection.Value, name))
             {
-                return !(Ascii.EqualsIgnoreCase(name, "host"u8) || Ascii.EqualsIgnoreCase(name, "content-length"u8) || Ascii.EqualsIgnoreCase(name, "authorization"u8));
+                return KnownFields.Classify(name) is not (KnownField.Host or KnownField.ContentLength or KnownField.Authorization or KnownField.Expect);
             }
         }
         return false;

@@ -15,6 +15,7 @@ internal sealed partial class RelayExchange
     private const int ProbeTicks = 50;
 
     private volatile Connection? _tunnelClient;
+    private Task? _probe;
     private long _tunnelActive;
     private volatile bool _isWatched;
     private volatile bool _isCutOff;
@@ -96,10 +97,27 @@ internal sealed partial class RelayExchange
         }
         if (_halfClosedTicks % ProbeTicks != 1 || Interlocked.CompareExchange(ref _phase, Probing, Waiting) != Waiting) return;
         ValueTask<bool> probe = _exchange.Response.InformationalAsync("HTTP/1.1 102 Processing\r\n\r\n"u8);
-        // Nothing was written yet: a flush that waits means that the client's side takes nothing.
-        bool isTaken = probe.IsCompletedSuccessfully && probe.Result;
+        if (probe.IsCompletedSuccessfully) Probed(probe.Result);
+        // The client has yet to take what it was sent before. The output is the probe's until then.
+        else Volatile.Write(ref _probe, AwaitProbeAsync(probe));
+    }
+
+    private async Task AwaitProbeAsync(ValueTask<bool> probe) => Probed(await probe.ConfigureAwait(false));
+
+    private void Probed(bool isTaken)
+    {
         Volatile.Write(ref _phase, Waiting);
         if (!isTaken) CancelUpstream();
+    }
+
+    /// <summary>From here on the output is the relay's. A probe that the client is slow to take is waited for.</summary>
+    private async ValueTask TakePhaseAsync(int phase)
+    {
+        while (Interlocked.CompareExchange(ref _phase, phase, Waiting) == Probing)
+        {
+            if (Volatile.Read(ref _probe) is { IsCompleted: false } probe) await probe.ConfigureAwait(false);
+            else await Task.Yield();
+        }
     }
 
     private async ValueTask<RelayResult> TunnelAsync(UpstreamConnection upstream)

@@ -61,6 +61,8 @@ internal sealed partial class RelayExchange
 
         byte[]? authorization = _rules.AuthorizationLine;
         ReadOnlySpan<byte> credential = authorization is { Length: > 0 } ? authorization.AsSpan(0, authorization.AsSpan().IndexOf((byte)':')) : default;
+        // TRACE comes back as it was received: whoever sent it would be told the key (RFC 9110 §9.3.8).
+        if (head.Method == HttpMethod.Trace && authorization is not null) authorization = [];
         bool hasAuthorization = false;
         for (int i = 0; i < fields.Count; i++)
         {
@@ -76,9 +78,10 @@ internal sealed partial class RelayExchange
                     if (!hasAuthorization) Add(authorization);
                     hasAuthorization = true;
                     continue;
-                case KnownField.TransferEncoding:
-                    // Alone and chunked, or it would have been refused: the framing goes on as it is.
-                    Add(field.Line);
+                case KnownField.TransferEncoding or KnownField.ContentLength:
+                    // Accepted, so the framing goes on as it is.
+                    if (MessageFraming.IsPlain(field)) Add(field.Line);
+                    else AddField(field.Name, MessageFraming.PlainValue(field));
                     continue;
                 case KnownField.Upgrade when _wantsUpgrade:
                     Add(field.Line);

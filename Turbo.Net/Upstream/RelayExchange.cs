@@ -45,6 +45,7 @@ internal sealed partial class RelayExchange(Relay relay, UpstreamPool pool)
         _upstream = null;
         _phase = Waiting;
         _halfClosedTicks = 0;
+        _probe = null;
         _informational = 0;
         _isHalfClosed = false;
         _isClientGone = false;
@@ -145,21 +146,22 @@ internal sealed partial class RelayExchange(Relay relay, UpstreamPool pool)
         ValueTask watch = _exchange.EndWatchAsync();
         if (!watch.IsCompletedSuccessfully) return AwaitWatchAsync(watch);
         watch.GetAwaiter().GetResult();
-        EndHalfClosed();
-        return default;
+        return EndHalfClosed();
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask AwaitWatchAsync(ValueTask watch)
     {
         await watch.ConfigureAwait(false);
-        EndHalfClosed();
+        await EndHalfClosed().ConfigureAwait(false);
     }
 
-    private void EndHalfClosed()
+    // No probe begins any more; the one under way ends when the client takes it, goes, or is cut off for taking nothing.
+    private ValueTask EndHalfClosed()
     {
-        if (!_isHalfClosed) return;
+        if (!_isHalfClosed) return default;
         lock (_probeLock) _isHalfClosed = false;
+        return Volatile.Read(ref _probe) is { } probe ? new ValueTask(probe) : default;
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
@@ -249,7 +251,7 @@ internal sealed partial class RelayExchange(Relay relay, UpstreamPool pool)
 
     private async ValueTask<bool> InformAsync(ResponseHead head)
     {
-        while (Interlocked.CompareExchange(ref _phase, Probing, Waiting) == Probing) await Task.Yield();
+        await TakePhaseAsync(Probing).ConfigureAwait(false);
         bool isThere = await PassInformational(head).ConfigureAwait(false);
         Volatile.Write(ref _phase, Waiting);
         return isThere;
@@ -297,7 +299,7 @@ internal sealed partial class RelayExchange(Relay relay, UpstreamPool pool)
             return RelayResult.MalformedResponse;
         }
 
-        while (Interlocked.CompareExchange(ref _phase, Responding, Waiting) == Probing) await Task.Yield();
+        await TakePhaseAsync(Responding).ConfigureAwait(false);
         WriteHead(head, kind, length);
         BeginsResponse();
         BeginKeepAlive(head, kind);
@@ -319,11 +321,13 @@ internal sealed partial class RelayExchange(Relay relay, UpstreamPool pool)
         for (int i = 0; i < fields.Count; i++)
         {
             HeaderField field = fields[i];
-            if (field.Known == KnownField.TransferEncoding && kind == BodyKind.Chunked && _exchange.Version == 11)
+            bool isCoding = field.Known == KnownField.TransferEncoding;
+            if (field.Known == KnownField.ContentLength || (isCoding && kind == BodyKind.Chunked && _exchange.Version == 11))
             {
                 // The framing goes on as it is, so its line keeps place and case.
-                hasCoding = true;
-                response.RawFields(field.Line);
+                hasCoding |= isCoding;
+                if (MessageFraming.IsPlain(field)) response.RawFields(field.Line);
+                else response.Field(field.Name, MessageFraming.PlainValue(field));
             }
             else if (!HopByHop.Ends(field, fields))
             {

@@ -54,6 +54,9 @@ internal readonly record struct ApiError(int Status, string Message, string? Par
 
     public static ApiError MethodNotAllowed => new(405, "this path does not take that method", Code: "method_not_allowed");
 
+    /// <summary>A path under <c>/v1/</c> whose dot segments lead out of it.</summary>
+    public static ApiError PathClimbs => new(400, "the path leads out of /v1/", Code: "invalid_path");
+
     /// <summary>A request without TLS, where TLS is spoken.</summary>
     public static ApiError PlainText => new(400, "this port speaks https, not http", Code: "https_required");
 

@@ -16,6 +16,11 @@ internal sealed class ProxyApi(AppHost app)
     public async ValueTask HandleAsync(RequestContext context)
     {
         Exchange exchange = context.Exchange;
+        if (ProxyPath.Climbs(exchange.Path["/v1/".Length..]))
+        {
+            context.Fail(ApiError.PathClimbs);
+            return;
+        }
         // Uploads may be of any size: they stream.
         exchange.Body.MaxBytes = long.MaxValue;
         UsageTap tap = context.Tap;

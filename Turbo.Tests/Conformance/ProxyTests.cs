@@ -100,7 +100,7 @@ internal sealed class ProxyTests(DatabaseKind kind) : EachKindFixture(kind)
     [TestCase("/v1", "/v1/v1/models", "/v1/v1/models")]
     [TestCase("/team/proxy", "/v1/models", "/team/proxy/v1/models")]
     [TestCase("/team/proxy/", "/v1/models?", "/team/proxy/v1/models?")]
-    [TestCase("/team/proxy/v1/", "/v1/../x//y", "/team/proxy/v1/../x//y")]
+    [TestCase("/team/proxy/v1/", "/v1/a/../x//y", "/team/proxy/v1/a/../x//y")]
     [TestCase("/t%C3%A9/v1", "/v1/%zz", "/t%C3%A9/v1/%zz")]
     public async Task Every_form_of_the_base_url_leads_to_one_path(string url, string target, string received)
     {
@@ -122,7 +122,10 @@ internal sealed class ProxyTests(DatabaseKind kind) : EachKindFixture(kind)
         await using ProxyApp proxy = await StartProxyAsync(ProxyApp.Answering(Ok));
         using RawClient client = proxy.Connect();
         Assert.That(client.Exchange(proxy.Request($"{method} /v1/files/f", "Content-Length: 3\r\n", "abc")).Text, Is.EqualTo("ok"));
-        Assert.That(proxy.Origin.Peer(0).Received.ToString(), Is.EqualTo(proxy.Relayed($"{method} /v1/files/f", "Content-Length: 3\r\n", "abc")));
+        string relayed = proxy.Relayed($"{method} /v1/files/f", "Content-Length: 3\r\n", "abc");
+        // What is traced comes back to whoever asks: the key is no part of it (RFC 9110 §9.3.8).
+        if (method == "TRACE") relayed = relayed.Replace($"Authorization: Bearer {ProxyApp.Key}\r\n", "", StringComparison.Ordinal);
+        Assert.That(proxy.Origin.Peer(0).Received.ToString(), Is.EqualTo(relayed));
     }
 
     [Test]

@@ -7,7 +7,7 @@ namespace Turbo.Tests.Support;
 /// <summary>What one check of a check.mjs came to; <paramref name="Error"/> is null when it held.</summary>
 internal sealed record CheckResult(string? Error);
 
-/// <summary>Runs a folder's check.mjs, which tries an unmodified npm package against a server and prints a line of JSON per check.</summary>
+/// <summary>Runs a folder's script, which tries an unmodified npm package against a server and prints a line of JSON per check.</summary>
 internal static class NodeChecks
 {
     // Each check has its own, shorter limit.
@@ -16,12 +16,16 @@ internal static class NodeChecks
     /// <summary>Results by check, in the order they ran.</summary>
     /// <param name="folder">The folder within Turbo.Tests.</param>
     /// <param name="package">The package that it needs.</param>
-    /// <param name="environment">What check.mjs is told.</param>
-    public static async Task<OrderedDictionary<string, CheckResult>> RunAsync(string folder, string package, params (string Name, string Value)[] environment)
+    /// <param name="environment">What the script is told.</param>
+    public static Task<OrderedDictionary<string, CheckResult>> RunAsync(string folder, string package, params (string Name, string Value)[] environment) =>
+        RunScriptAsync(folder, "check.mjs", package, environment);
+
+    /// <summary>The same of another script than check.mjs.</summary>
+    public static async Task<OrderedDictionary<string, CheckResult>> RunScriptAsync(string folder, string script, string package, params (string Name, string Value)[] environment)
     {
         string path = Path.Combine(Repository.Root, "Turbo.Tests", folder);
         Assert.That(Path.Combine(path, "node_modules", package), Does.Exist, $"the {package} package is not installed: run scripts/test, or npm ci in Turbo.Tests/{folder}");
-        using Process node = Start(path, environment);
+        using Process node = Start(path, script, environment);
         Task<string> output = node.StandardOutput.ReadToEndAsync();
         Task<string> errors = node.StandardError.ReadToEndAsync();
         try
@@ -31,7 +35,7 @@ internal static class NodeChecks
         catch (TimeoutException)
         {
             node.Kill(entireProcessTree: true);
-            Assert.Fail($"check.mjs did not end within {s_limit}:\n{await output}{await errors}");
+            Assert.Fail($"{script} did not end within {s_limit}:\n{await output}{await errors}");
         }
         OrderedDictionary<string, CheckResult> results = [];
         foreach (string line in (await output).Split('\n', StringSplitOptions.RemoveEmptyEntries))
@@ -39,13 +43,13 @@ internal static class NodeChecks
             using JsonDocument result = JsonDocument.Parse(line);
             results.Add(result.RootElement.GetProperty("check").GetString()!, new CheckResult(result.RootElement.GetProperty("error").GetString()));
         }
-        Assert.That(node.ExitCode, Is.EqualTo(results.Values.All(static r => r.Error is null) ? 0 : 1), $"check.mjs itself failed:\n{await errors}");
+        Assert.That(node.ExitCode, Is.EqualTo(results.Values.All(static r => r.Error is null) ? 0 : 1), $"{script} itself failed:\n{await errors}");
         return results;
     }
 
-    private static Process Start(string path, (string Name, string Value)[] environment)
+    private static Process Start(string path, string script, (string Name, string Value)[] environment)
     {
-        ProcessStartInfo start = new("node", "check.mjs")
+        ProcessStartInfo start = new("node", script)
         {
             WorkingDirectory = path,
             RedirectStandardInput = true,

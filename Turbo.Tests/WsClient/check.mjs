@@ -1,14 +1,14 @@
 // The unmodified ws package against the echo at URL, which offers compression, takes messages of up to 1 MiB and any
-// subprotocol. Prints one line of JSON per check: {"check","error"}. A check fails by throwing. Exits 1 when one failed.
+// subprotocol.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { randomBytes } from 'node:crypto';
 import WebSocket from 'ws';
+import { runChecks } from '../Support/checks.mjs';
 
 const { URL: url } = process.env;
 assert(url, 'URL must be set');
 
-const CHECK_MS = 30_000;
 const LIMIT = 1024 * 1024;
 
 async function open(options = {}, protocols = []) {
@@ -139,13 +139,4 @@ for (let bits = 8; bits <= 15; bits++) {
 }
 for (const [name, options] of Object.entries(deflate)) checks[`deflate_${name}`] = () => echoes({ perMessageDeflate: { threshold: 0, ...options } });
 
-let failed = 0;
-for (const [check, run] of Object.entries(checks)) {
-  let timer;
-  const limit = new Promise((_, reject) => { timer = setTimeout(() => reject(new Error(`not within ${CHECK_MS} ms`)), CHECK_MS); });
-  const error = await Promise.race([run(), limit]).then(() => null, (e) => e.stack ?? String(e));
-  clearTimeout(timer);
-  if (error) failed++;
-  console.log(JSON.stringify({ check, error }));
-}
-process.exit(failed ? 1 : 0);
+await runChecks(checks);
