@@ -98,7 +98,6 @@ public sealed class TurboServer : IAsyncDisposable
             await _connections.WhenEmpty().WaitAsync(s_lastPatience).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
         if (_timer is not null) await _timer.DisposeAsync().ConfigureAwait(false);
-        _context.Metrics.Dispose();
         return aborted;
     }
 

@@ -6,9 +6,7 @@ using Turbo.Net.Transport;
 namespace Turbo.Net.Diagnostics;
 
 /// <summary>
-/// What one server has done since it was made. Counting costs some nanoseconds a request and is always on. The same
-/// figures are instruments of the meter <c>Turbo.Net</c>, for dotnet-counters, OpenTelemetry and the like; they cost
-/// nothing until somebody looks.
+/// What one server has done since it was made. Counting costs some nanoseconds a request and is always on.
 /// </summary>
 public sealed class ServerMetrics
 {
@@ -26,22 +24,8 @@ public sealed class ServerMetrics
 
     private readonly MetricCells _cells = new(s_rejectedCell + s_rejectReasons);
     private readonly TurboServer _server;
-    private readonly Meter _meter = new(MeterName);
 
-    internal ServerMetrics(TurboServer server)
-    {
-        _server = server;
-        _meter.CreateObservableUpDownCounter("turbo.server.connections.open", () => _server.ConnectionCount, "{connection}", "Open connections.");
-        _meter.CreateObservableCounter("turbo.server.connections.accepted", () => Accepted, "{connection}", "Connections accepted.");
-        _meter.CreateObservableCounter("turbo.server.connections.ended", () => ByName<EndReason>("reason", Ended), "{connection}", "Connections ended.");
-        _meter.CreateObservableCounter("turbo.server.responses", Responses, "{response}", "Responses written whole.");
-        _meter.CreateObservableCounter("turbo.server.requests.rejected", () => ByName<RejectReason>("reason", Rejected), "{request}", "Requests refused before a handler saw them.");
-        _meter.CreateObservableCounter("turbo.server.handler_failures", () => HandlerFailures, "{failure}", "Handlers that threw.");
-        _meter.CreateObservableCounter("turbo.server.tls.handshakes", () => Handshakes, "{handshake}", "TLS handshakes completed.");
-        _meter.CreateObservableCounter("turbo.server.tls.handshakes.failed", () => ByName<EndReason>("reason", FailedHandshakes), "{handshake}", "TLS handshakes failed.");
-        _meter.CreateObservableCounter("turbo.server.io.received", () => ReceivedBytes, "By", "Bytes received.");
-        _meter.CreateObservableCounter("turbo.server.io.sent", () => SentBytes, "By", "Bytes sent.");
-    }
+    internal ServerMetrics(TurboServer server) => _server = server;
 
     /// <summary>Connections that were served: not those over <see cref="ServerLimits.MaxConnections"/>, nor those whose TLS handshake failed.</summary>
     public long Accepted => _cells.Read(AcceptedCell);
@@ -92,6 +76,27 @@ public sealed class ServerMetrics
     /// <summary>Requests, or connections where there are too many, refused for that reason before a handler saw them.</summary>
     public long Rejected(RejectReason reason) => _cells.Read(s_rejectedCell + (int)reason);
 
+    /// <summary>
+    /// Publishes these figures as instruments of the meter <see cref="MeterName"/>, for dotnet-counters, OpenTelemetry and the
+    /// like, until what is returned is disposed. They cost nothing until somebody looks. A server does not do so by itself,
+    /// since a process's first meter takes tens of milliseconds of its start.
+    /// </summary>
+    public Meter CreateMeter()
+    {
+        Meter meter = new(MeterName);
+        meter.CreateObservableUpDownCounter("turbo.server.connections.open", () => _server.ConnectionCount, "{connection}", "Open connections.");
+        meter.CreateObservableCounter("turbo.server.connections.accepted", () => Accepted, "{connection}", "Connections accepted.");
+        meter.CreateObservableCounter("turbo.server.connections.ended", () => ByName<EndReason>("reason", Ended), "{connection}", "Connections ended.");
+        meter.CreateObservableCounter("turbo.server.responses", Responses, "{response}", "Responses written whole.");
+        meter.CreateObservableCounter("turbo.server.requests.rejected", () => ByName<RejectReason>("reason", Rejected), "{request}", "Requests refused before a handler saw them.");
+        meter.CreateObservableCounter("turbo.server.handler_failures", () => HandlerFailures, "{failure}", "Handlers that threw.");
+        meter.CreateObservableCounter("turbo.server.tls.handshakes", () => Handshakes, "{handshake}", "TLS handshakes completed.");
+        meter.CreateObservableCounter("turbo.server.tls.handshakes.failed", () => ByName<EndReason>("reason", FailedHandshakes), "{handshake}", "TLS handshakes failed.");
+        meter.CreateObservableCounter("turbo.server.io.received", () => ReceivedBytes, "By", "Bytes received.");
+        meter.CreateObservableCounter("turbo.server.io.sent", () => SentBytes, "By", "Bytes sent.");
+        return meter;
+    }
+
     internal void CountAccepted() => _cells.Add(AcceptedCell);
 
     internal void CountHandshake() => _cells.Add(HandshakesCell);
@@ -101,8 +106,6 @@ public sealed class ServerMetrics
         int statusClass = status / 100;
         _cells.Add(StatusCell + (statusClass < StatusClasses ? statusClass : 0));
     }
-
-    internal void Dispose() => _meter.Dispose();
 
     private IEnumerable<Measurement<long>> Responses()
     {

@@ -4,8 +4,7 @@ using Turbo.Net.Upstream;
 namespace Turbo.Net.Diagnostics;
 
 /// <summary>
-/// What the connections of one pool, and the exchanges relayed over them, have come to. Also instruments of the meter
-/// <see cref="ServerMetrics.MeterName"/>.
+/// What the connections of one pool, and the exchanges relayed over them, have come to.
 /// </summary>
 public sealed class UpstreamMetrics
 {
@@ -16,7 +15,6 @@ public sealed class UpstreamMetrics
     private readonly MetricCells _cells = new(ResultCell + s_results);
     private readonly UpstreamPool _pool;
     private readonly TimeProvider _time;
-    private readonly Meter _meter = new(ServerMetrics.MeterName);
 
     internal UpstreamMetrics(UpstreamPool pool, TimeProvider time)
     {
@@ -24,19 +22,6 @@ public sealed class UpstreamMetrics
         _time = time;
         AddedTime = new LatencyHistogram(LatencyHistogram.Fine, time);
         FirstByteTime = new LatencyHistogram(LatencyHistogram.Coarse, time);
-        _meter.CreateObservableUpDownCounter("turbo.upstream.connections.open", () => pool.OpenCount, "{connection}", "Open connections to the origin.");
-        _meter.CreateObservableUpDownCounter("turbo.upstream.connections.idle", () => pool.IdleCount, "{connection}", "Those that wait for a request.");
-        _meter.CreateObservableCounter("turbo.upstream.connects", () => Connects, "{connection}", "Connections opened.");
-        _meter.CreateObservableCounter("turbo.upstream.connect_failures", () => ConnectFailures, "{failure}", "Connections that could not be opened.");
-        _meter.CreateObservableCounter("turbo.upstream.refused", () => Refused, "{request}", "Requests for which the pool had no room.");
-        _meter.CreateObservableCounter("turbo.upstream.retries", () => pool.Retries, "{request}", "Requests sent a second time.");
-        _meter.CreateObservableUpDownCounter("turbo.relay.tunnels.open", () => Tunnels, "{tunnel}", "Open tunnels.");
-        _meter.CreateObservableCounter("turbo.relay.exchanges", ByResult, "{request}", "Relayed exchanges.");
-        _meter.CreateObservableCounter("turbo.relay.responses", () => AddedTime.Read().Count, "{response}", "Relayed responses whose first byte went out.");
-        _meter.CreateObservableCounter("turbo.relay.added_time", () => AddedTime.Read().Sum, "s", "Time that the relay added to these.");
-        _meter.CreateObservableCounter("turbo.relay.first_byte_time", () => FirstByteTime.Read().Sum, "s", "Time to the first byte of these.");
-        _meter.CreateObservableCounter("turbo.upstream.io.received", () => ReceivedBytes, "By", "Bytes received from the origin.");
-        _meter.CreateObservableCounter("turbo.upstream.io.sent", () => SentBytes, "By", "Bytes sent to the origin.");
     }
 
     /// <summary>
@@ -98,6 +83,26 @@ public sealed class UpstreamMetrics
     /// <summary>Relayed exchanges that ended that way.</summary>
     public long Relayed(RelayResult result) => _cells.Read(ResultCell + (int)result);
 
+    /// <summary>Publishes these figures as <see cref="ServerMetrics.CreateMeter"/> does a server's, under the same name.</summary>
+    public Meter CreateMeter()
+    {
+        Meter meter = new(ServerMetrics.MeterName);
+        meter.CreateObservableUpDownCounter("turbo.upstream.connections.open", () => _pool.OpenCount, "{connection}", "Open connections to the origin.");
+        meter.CreateObservableUpDownCounter("turbo.upstream.connections.idle", () => _pool.IdleCount, "{connection}", "Those that wait for a request.");
+        meter.CreateObservableCounter("turbo.upstream.connects", () => Connects, "{connection}", "Connections opened.");
+        meter.CreateObservableCounter("turbo.upstream.connect_failures", () => ConnectFailures, "{failure}", "Connections that could not be opened.");
+        meter.CreateObservableCounter("turbo.upstream.refused", () => Refused, "{request}", "Requests for which the pool had no room.");
+        meter.CreateObservableCounter("turbo.upstream.retries", () => _pool.Retries, "{request}", "Requests sent a second time.");
+        meter.CreateObservableUpDownCounter("turbo.relay.tunnels.open", () => Tunnels, "{tunnel}", "Open tunnels.");
+        meter.CreateObservableCounter("turbo.relay.exchanges", ByResult, "{request}", "Relayed exchanges.");
+        meter.CreateObservableCounter("turbo.relay.responses", () => AddedTime.Read().Count, "{response}", "Relayed responses whose first byte went out.");
+        meter.CreateObservableCounter("turbo.relay.added_time", () => AddedTime.Read().Sum, "s", "Time that the relay added to these.");
+        meter.CreateObservableCounter("turbo.relay.first_byte_time", () => FirstByteTime.Read().Sum, "s", "Time to the first byte of these.");
+        meter.CreateObservableCounter("turbo.upstream.io.received", () => ReceivedBytes, "By", "Bytes received from the origin.");
+        meter.CreateObservableCounter("turbo.upstream.io.sent", () => SentBytes, "By", "Bytes sent to the origin.");
+        return meter;
+    }
+
     internal void CountConnect() => _cells.Add(ConnectsCell);
 
     internal void CountConnectFailure() => _cells.Add(ConnectFailuresCell);
@@ -107,8 +112,6 @@ public sealed class UpstreamMetrics
     internal void CountTunnel(bool hasEnded) => _cells.Add(hasEnded ? TunnelsEndedCell : TunnelsBegunCell);
 
     internal void Count(RelayResult result) => _cells.Add(ResultCell + (int)result);
-
-    internal void Dispose() => _meter.Dispose();
 
     private IEnumerable<Measurement<long>> ByResult()
     {

@@ -175,7 +175,6 @@ public sealed class UpstreamPool : IAsyncDisposable
         Volatile.Write(ref _isDisposed, true);
         await _timer.DisposeAsync().ConfigureAwait(false);
         while (Pop() is { } connection) Discard(connection, EndReason.Draining);
-        Metrics.Dispose();
     }
 
     /// <summary>Counts what the transports have not counted yet.</summary>

@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using Turbo.Net.Diagnostics;
 using Turbo.Net.Upstream;
 using Turbo.Tests.Support;
@@ -61,6 +62,21 @@ public sealed class AddedTimeTests
             client.Exchange(Get);
             await ExpectAsync(relay, count: i, addedMilliseconds: i * 7, firstByteMilliseconds: i * 107);
         }
+        // As a program's own collector reads it.
+        using Meter meter = relay.Pool.Metrics.CreateMeter();
+        Dictionary<string, double> seen = [];
+        using MeterListener listener = new();
+        listener.InstrumentPublished = (instrument, listening) =>
+        {
+            if (ReferenceEquals(instrument.Meter, meter)) listening.EnableMeasurementEvents(instrument);
+        };
+        listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) => seen[instrument.Name + (tags.Length > 0 ? $":{tags[0].Value}" : "")] = value);
+        listener.SetMeasurementEventCallback<double>((instrument, value, _, _) => seen[instrument.Name] = value);
+        listener.Start();
+        listener.RecordObservableInstruments();
+        Assert.That((seen["turbo.relay.responses"], seen["turbo.relay.exchanges:Complete"], seen["turbo.upstream.connects"]), Is.EqualTo((2, 2, 1)));
+        Assert.That(seen["turbo.relay.added_time"], Is.EqualTo(0.014).Within(1e-9));
+        Assert.That(seen["turbo.relay.first_byte_time"], Is.EqualTo(0.214).Within(1e-9));
     }
 
     [Test]
