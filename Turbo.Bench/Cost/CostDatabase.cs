@@ -77,18 +77,18 @@ internal sealed class CostDatabase : IDisposable
         return id;
     }
 
-    /// <summary>Event rows, oldest first, of proxied calls with usage; of a thousand users in turn.</summary>
+    /// <summary>Event rows, oldest first as their ids are, of proxied calls with usage; of a thousand users in turn.</summary>
     /// <param name="from">How many there are already.</param>
     /// <param name="count">How many more.</param>
     /// <param name="bodyBytes">What each keeps of its request and of its response.</param>
     public void AddEvents(int from, int count, int bodyBytes) => Execute($"""
         WITH RECURSIVE n(i) AS (SELECT {from} UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {from + count})
         INSERT INTO events (id, created_at, updated_at, timestamp, client_ip, endpoint, request, response, status, message, duration, method, params, user_id, model, prompt_tokens, completion_tokens, total_tokens, ttfb)
-        SELECT printf('%08x-%012d', (i * 2654435761) % 4294967296, i), '{Now}', '{Now}', strftime('%Y-%m-%d %H:%M:%f+00:00', 1764000000 + i, 'unixepoch'), '127.0.0.1', '/v1/chat/completions',
+        SELECT printf('%08x-%04x-7000-8000-000000000000', 25690112 + (i >> 12), i & 4095), '{Now}', '{Now}', strftime('%Y-%m-%d %H:%M:%f+00:00', 1764000000 + i, 'unixepoch'), '127.0.0.1', '/v1/chat/completions',
         printf('%{bodyBytes}d', i), printf('%{bodyBytes}d', i), 200, '', 1000000, 'POST', '', printf('%08d-0000-4000-8000-000000000000', i % 1000), 'gpt-4o-mini', 10, 20, 30, 1000 FROM n
         """);
 
-    /// <summary>Lets the next reader find everything in the file itself, and the planner know what is in it.</summary>
+    /// <summary>Lets the next reader find everything in the file itself.</summary>
     public void Settle() => Execute("PRAGMA wal_checkpoint(TRUNCATE)");
 
     public void Dispose() => _connection.Dispose();

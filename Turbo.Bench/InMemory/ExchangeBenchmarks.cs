@@ -30,10 +30,10 @@ public class ExchangeBenchmarks
         _responseBytes = (int)Run(Inputs.Plaintext);
     }
 
-    [Benchmark(Baseline = true)]
+    [BenchmarkCategory("exchange in memory"), Benchmark(Baseline = true)]
     public long KeepAlive() => Run(Inputs.Plaintext);
 
-    [Benchmark(OperationsPerInvoke = 16)]
+    [BenchmarkCategory("exchange in memory"), Benchmark(OperationsPerInvoke = 16)]
     public long Pipelined16() => Run(Inputs.Pipelined16);
 
     [GlobalCleanup]

@@ -28,10 +28,10 @@ public class WebSocketBenchmarks
         Run(Inputs.WebSocketHandshake);
     }
 
-    [Benchmark(Baseline = true)]
+    [BenchmarkCategory("WebSocket echo in memory"), Benchmark(Baseline = true)]
     public long Echo() => Run(Inputs.SmallFrame);
 
-    [Benchmark(OperationsPerInvoke = 16)]
+    [BenchmarkCategory("WebSocket echo in memory"), Benchmark(OperationsPerInvoke = 16)]
     public long Echo16() => Run(Inputs.SmallFrames16);
 
     [GlobalCleanup]

@@ -102,7 +102,8 @@ internal static class Measuring
     }
 }
 
-/// <summary>Says what goes on, on a terminal in one line that is written over, else a line a minute at most for a log.</summary>
+/// <summary>Says what goes on, on a terminal in one line that is written over, else in a line for each scenario.</summary>
+/// <param name="steps">How many there are; 0 is not known.</param>
 internal sealed class Progress(int steps)
 {
     private readonly bool _isTerminal = !Console.IsErrorRedirected;
@@ -113,8 +114,9 @@ internal sealed class Progress(int steps)
     {
         _step++;
         string scenario = what.Split(':')[0];
-        if (_isTerminal) Console.Error.Write($"\r\x1b[K[{_step}/{steps}] {what}");
-        else if (scenario != _last) Console.Error.WriteLine($"[{_step}/{steps}] {scenario}");
+        string at = steps > 0 ? $"[{_step}/{steps}] " : "";
+        if (_isTerminal) Console.Error.Write($"\r\x1b[K{at}{what}");
+        else if (scenario != _last) Console.Error.WriteLine($"{at}{scenario}");
         _last = scenario;
     }
 

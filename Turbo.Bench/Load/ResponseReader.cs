@@ -34,9 +34,6 @@ internal sealed class ResponseReader
     private int _status;
     private long _left;
 
-    /// <summary>Whether the connection may end here.</summary>
-    public bool IsBetweenResponses => _state == State.Head && _lineLength == 0;
-
     /// <summary>Reads all of the input and tells the sink.</summary>
     public void Read(ReadOnlySpan<byte> input, IResponseSink sink, long now)
     {
@@ -59,13 +56,6 @@ internal sealed class ResponseReader
                     break;
             }
         }
-    }
-
-    /// <summary>Reads the next bytes as those of a new connection.</summary>
-    public void Reset()
-    {
-        _state = State.Head;
-        _lineLength = 0;
     }
 
     private void ReadHead(ref ReadOnlySpan<byte> input, IResponseSink sink, long now)
@@ -105,7 +95,6 @@ internal sealed class ResponseReader
         if (isChunked) _state = State.ChunkSize;
         else if (length > 0) (_state, _left) = (State.Content, length);
         else if (length == 0 || _status is 204 or 304) End(sink, now);
-        else if (_status == 101) (_state, _left) = (State.Content, long.MaxValue);
         else throw new InvalidDataException("a response without framing");
 
         static bool Is(ReadOnlySpan<byte> line, ReadOnlySpan<byte> name) => line.Length >= name.Length && Ascii.EqualsIgnoreCase(line[..name.Length], name);

@@ -32,21 +32,21 @@ public class CacheBenchmarks
         }
     }
 
-    [Benchmark]
+    [BenchmarkCategory("cache, read"), Benchmark]
     public bool ReadTurbo() => _turbo.TryGet(Key, out _);
 
-    [Benchmark(Baseline = true)]
+    [BenchmarkCategory("cache, read"), Benchmark(Baseline = true)]
     public bool ReadConcurrentDictionary() => _dictionary.TryGet(Key, out _);
 
-    [Benchmark]
+    [BenchmarkCategory("cache, read"), Benchmark]
     public bool ReadExtensionsMemoryCache() => _extensions.TryGet(Key, out _);
 
-    [Benchmark]
+    [BenchmarkCategory("cache, read"), Benchmark]
     public bool ReadBitFasterLru() => _bitFaster.TryGet(Key, out _);
 
-    [Benchmark]
+    [BenchmarkCategory("cache, set"), Benchmark]
     public void SetTurbo() => _turbo.Set(Key, _value);
 
-    [Benchmark]
+    [BenchmarkCategory("cache, set"), Benchmark(Baseline = true)]
     public void SetBitFasterLru() => _bitFaster.Set(Key, _value);
 }

@@ -12,7 +12,7 @@ public class ChunkedReaderBenchmarks
     private readonly ServerLimits _limits = new();
     private readonly TrailerSection _trailers = new();
 
-    [Benchmark(OperationsPerInvoke = 32)]
+    [BenchmarkCategory("chunked body"), Benchmark(OperationsPerInvoke = 32)]
     public long Chunk()
     {
         ChunkedReader reader = default;

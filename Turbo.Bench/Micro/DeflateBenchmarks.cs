@@ -22,14 +22,14 @@ public class DeflateBenchmarks
         _finished = output.ToArray();
     }
 
-    [Benchmark(Baseline = true)]
+    [BenchmarkCategory("inflate"), Benchmark(Baseline = true)]
     public int Zlib()
     {
         using DeflateStream stream = new(new MemoryStream(_finished), CompressionMode.Decompress);
         return stream.ReadAtLeast(_to, _to.Length, throwOnEndOfStream: false);
     }
 
-    [Benchmark]
+    [BenchmarkCategory("inflate"), Benchmark]
     public int Ours()
     {
         if (_inflater.Append(_finished, true, long.MaxValue) != InflateResult.Done) throw new InvalidOperationException("not inflated");

@@ -11,7 +11,7 @@ public class FormBenchmarks
 {
     private readonly byte[] _decoded = new byte[1024];
 
-    [Benchmark]
+    [BenchmarkCategory("form"), Benchmark]
     public int Turbo()
     {
         Turbo.Net.Content.FormReader reader = new(Inputs.Form);
@@ -20,14 +20,14 @@ public class FormBenchmarks
         return bytes;
     }
 
-    [Benchmark(Baseline = true)]
+    [BenchmarkCategory("form"), Benchmark(Baseline = true)]
     public async Task<int> AspNetFormPipeReader()
     {
         FormPipeReader reader = new(PipeReader.Create(new System.Buffers.ReadOnlySequence<byte>(Inputs.Form)), Encoding.UTF8);
         return (await reader.ReadFormAsync()).Count;
     }
 
-    [Benchmark]
+    [BenchmarkCategory("form"), Benchmark]
     public int AspNetFormReader()
     {
         using FormReader reader = new(new MemoryStream(Inputs.Form), Encoding.UTF8);

@@ -21,21 +21,21 @@ public class HeaderLookupBenchmarks
         for (int i = 0; i < _head.Fields.Count; i++) _dictionary[Encoding.ASCII.GetString(_head.Fields[i].Name)] = Encoding.ASCII.GetString(_head.Fields[i].Value);
     }
 
-    [Benchmark]
+    [BenchmarkCategory("field, known"), Benchmark]
     public int KnownTurbo() => _head.Fields.TryGet(KnownField.Cookie, out ReadOnlySpan<byte> value) ? value.Length : throw new InvalidOperationException();
 
-    [Benchmark(Baseline = true)]
+    [BenchmarkCategory("field, known"), Benchmark(Baseline = true)]
     public int KnownHeaderDictionary() => _dictionary.TryGetValue("Cookie", out var value) ? value[0]!.Length : throw new InvalidOperationException();
 
-    [Benchmark]
+    [BenchmarkCategory("field, by name"), Benchmark]
     public int NamedTurbo() => _head.Fields.TryGet("accept-language"u8, out ReadOnlySpan<byte> value) ? value.Length : throw new InvalidOperationException();
 
-    [Benchmark]
+    [BenchmarkCategory("field, by name"), Benchmark(Baseline = true)]
     public int NamedHeaderDictionary() => _dictionary.TryGetValue("accept-language", out var value) ? value[0]!.Length : throw new InvalidOperationException();
 
-    [Benchmark]
+    [BenchmarkCategory("field, absent"), Benchmark]
     public bool AbsentTurbo() => _head.Fields.TryGet(KnownField.Expect, out _);
 
-    [Benchmark]
+    [BenchmarkCategory("field, absent"), Benchmark(Baseline = true)]
     public bool AbsentHeaderDictionary() => _dictionary.ContainsKey("Expect");
 }

@@ -11,7 +11,7 @@ public partial class JsonBenchmarks
 {
     private readonly byte[] _text = new byte[1024];
 
-    [Benchmark]
+    [BenchmarkCategory("JSON fields"), Benchmark]
     public int Turbo()
     {
         JsonFields reader = new(Inputs.Json);
@@ -25,7 +25,7 @@ public partial class JsonBenchmarks
         return reader.Error == ContentError.None ? bytes : throw new InvalidOperationException();
     }
 
-    [Benchmark(Baseline = true)]
+    [BenchmarkCategory("JSON fields"), Benchmark(Baseline = true)]
     public int SystemTextJson() => JsonSerializer.Deserialize(Inputs.Json, BenchJson.Default.PromptBody)!.Prompt.Length;
 
     internal sealed record PromptBody(

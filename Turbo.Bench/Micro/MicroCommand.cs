@@ -33,6 +33,9 @@ internal static class MicroCommand
             .AddAnalyser([.. DefaultConfig.Instance.GetAnalysers()])
             .AddValidator([.. DefaultConfig.Instance.GetValidators()])
             .AddExporter(MarkdownExporter.GitHub, JsonExporter.Full)
+            .AddLogicalGroupRules(BenchmarkLogicalGroupRule.ByCategory)
+            .HideColumns("Type", "Error", "RatioSD", "Gen0")
+            .AddColumn(BenchmarkDotNet.Columns.CategoriesColumn.Default)
             .WithArtifactsPath(LoadReport.Path("", "micro"))
             .WithOptions(ConfigOptions.JoinSummary);
         string[] arguments = ["--filter", .. filters.Length > 0 ? filters : ["*"], .. args.Contains("--list") ? (string[])["--list", "flat"] : []];

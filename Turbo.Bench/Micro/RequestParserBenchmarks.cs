@@ -17,16 +17,16 @@ public class RequestParserBenchmarks
     private readonly ServerLimits _limits = new();
     private readonly HttpParser<KestrelHandler> _kestrel = new();
 
-    [Benchmark]
+    [BenchmarkCategory("request head, plaintext"), Benchmark]
     public long PlaintextTurbo() => Parse(Inputs.Plaintext);
 
-    [Benchmark(Baseline = true)]
+    [BenchmarkCategory("request head, plaintext"), Benchmark(Baseline = true)]
     public long PlaintextKestrel() => ParseByKestrel(Inputs.Plaintext);
 
-    [Benchmark]
+    [BenchmarkCategory("request head, browser"), Benchmark]
     public long BrowserTurbo() => Parse(Inputs.Browser);
 
-    [Benchmark]
+    [BenchmarkCategory("request head, browser"), Benchmark(Baseline = true)]
     public long BrowserKestrel() => ParseByKestrel(Inputs.Browser);
 
     private long Parse(byte[] wire)

@@ -16,7 +16,7 @@ public class ResponseParserBenchmarks
     private readonly HttpParser<KestrelHandler> _kestrel = new();
     private readonly byte[] _fields = Inputs.Response[(Inputs.Response.AsSpan().IndexOf("\r\n"u8) + 2)..];
 
-    [Benchmark]
+    [BenchmarkCategory("response head"), Benchmark]
     public int Turbo()
     {
         _head.Reset();
@@ -25,7 +25,7 @@ public class ResponseParserBenchmarks
         return length;
     }
 
-    [Benchmark(Baseline = true)]
+    [BenchmarkCategory("response head"), Benchmark(Baseline = true)]
     public long KestrelFieldsAlone()
     {
         SequenceReader<byte> reader = new(new ReadOnlySequence<byte>(_fields));

@@ -28,15 +28,15 @@ public class RouterBenchmarks
         _frozen = paths.ToFrozenDictionary(static path => path, path => _routes.Match(HttpMethod.Post, Encoding.ASCII.GetBytes(path)).Target!);
     }
 
-    [Benchmark]
+    [BenchmarkCategory("route"), Benchmark]
     public bool ExactTurbo() => _routes.Match(HttpMethod.Post, _exact).Target is not null;
 
-    [Benchmark(Baseline = true)]
+    [BenchmarkCategory("route"), Benchmark(Baseline = true)]
     public bool ExactFrozenDictionary() => _frozen.ContainsKey(Encoding.ASCII.GetString(_exact));
 
-    [Benchmark]
+    [BenchmarkCategory("route"), Benchmark]
     public bool PrefixTurbo() => _routes.Match(HttpMethod.Post, _prefixed).Target is not null;
 
-    [Benchmark]
+    [BenchmarkCategory("route"), Benchmark]
     public bool UnknownTurbo() => _routes.Match(HttpMethod.Post, _unknown).IsKnownPath;
 }

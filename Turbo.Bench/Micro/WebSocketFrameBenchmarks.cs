@@ -30,7 +30,7 @@ public class WebSocketFrameBenchmarks
         _socket = WebSocket.CreateFromStream(_turning, new WebSocketCreationOptions { IsServer = true, KeepAliveInterval = Timeout.InfiniteTimeSpan });
     }
 
-    [Benchmark]
+    [BenchmarkCategory("WebSocket frame"), Benchmark]
     public int Turbo()
     {
         if (FrameHeader.Read(_frame, FrameRules.Masked, out FrameHeader header, out int length) != ParseStatus.Complete) throw new InvalidOperationException();
@@ -38,10 +38,10 @@ public class WebSocketFrameBenchmarks
         return length;
     }
 
-    [Benchmark]
+    [BenchmarkCategory("WebSocket frame"), Benchmark]
     public void TurboMaskingAlone() => Masking.Apply(_frame.AsSpan(_frame.Length - PayloadBytes), 0x04030201, 0);
 
-    [Benchmark(Baseline = true)]
+    [BenchmarkCategory("WebSocket frame"), Benchmark(Baseline = true)]
     public int SystemNetWebSockets()
     {
         ValueTask<ValueWebSocketReceiveResult> receiving = _socket.ReceiveAsync(_received.AsMemory(), CancellationToken.None);

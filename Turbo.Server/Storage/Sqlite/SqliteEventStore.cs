@@ -22,10 +22,11 @@ internal sealed class SqliteEventStore(SqliteWriter writer, SqliteReaders reader
         ORDER BY timestamp DESC, id DESC LIMIT ?5
         """;
 
+    // A user's name is looked up once for each sum, not for each event.
     internal const string Usage = """
-        SELECT e.user_id, coalesce(u.username, ''), e.model, count(*), total(e.prompt_tokens),
-        total(e.completion_tokens), total(e.total_tokens)
-        FROM events e LEFT JOIN users u ON u.id = e.user_id
+        SELECT e.user_id, coalesce((SELECT username FROM users WHERE id = e.user_id), ''), e.model, count(*),
+        total(e.prompt_tokens), total(e.completion_tokens), total(e.total_tokens)
+        FROM events e
         WHERE +e.deleted_at IS NULL AND e.total_tokens IS NOT NULL
         AND e.timestamp >= coalesce(?2, '') AND (?1 IS NULL OR julianday(e.timestamp) >= julianday(?1))
         GROUP BY e.user_id, e.model ORDER BY 7 DESC, 1, 3

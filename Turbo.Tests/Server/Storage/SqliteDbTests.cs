@@ -137,9 +137,15 @@ internal sealed class SqliteDbTests
 
         async Task<long[]> Together(int relaxed, int others)
         {
-            using ManualResetEventSlim held = new();
+            using ManualResetEventSlim taken = new(), held = new();
             long commits = db.Writer.Commits;
-            Task holding = db.Writer.WriteAsync(held, static (_, held) => held.Wait(TimeSpan.FromSeconds(30)));
+            Task holding = db.Writer.WriteAsync((taken, held), static (_, both) =>
+            {
+                both.taken.Set();
+                return both.held.Wait(TimeSpan.FromSeconds(30));
+            });
+            // Those that follow would share its transaction if the writer had not begun with it.
+            Assert.That(taken.Wait(TimeSpan.FromSeconds(30)));
             Task<long>[] group =
             [
                 .. Enumerable.Range(0, relaxed).Select(i => db.Writer.WriteRelaxedAsync($"{commits} r{i}", Synchronous)),
