@@ -12,6 +12,7 @@ internal static class Program
         ["serve", .. var rest] => ServeCommand.RunAsync(rest),
         ["admin", .. var rest] => AdminCommand.RunAsync(rest),
         ["mock", .. var rest] => MockCommand.RunAsync(rest),
+        ["health", .. var rest] => HealthCommand.RunAsync(rest),
         ["help" or "--help" or "-h"] => Print(Usage.Help()),
         ["version" or "--version"] => Print($"turbo {Usage.Version}\n"),
         [var unknown, ..] => Task.FromResult(Usage.Refuse($"unknown command {unknown}")),

@@ -41,28 +41,64 @@ is_built() { # OUTPUT STAMP FOLDER...
   [ -z "$(cd "$root" && find $(printf '%s\n' "$sources" | tr '\n' ' ') -newer "$stamp" -print -quit)" ]
 }
 
-# Builds a project in Release unless nothing changed since it was last built here. A build's output is shown only when
-# it fails. Two scripts that start at once build one after the other.
+# Builds a project in Release unless nothing changed since it was last built here.
 build() { # PROJECT OUTPUT FOLDER...
-  local project=$1 output=$root/$2
+  local project=$1 output=$2
   shift 2
-  local stamp=$root/$project/obj/built-by-script
-  is_built "$output" "$stamp" "$@" && return
-  mkdir -p "$root/$project/obj"
+  produce "$project" "$root/$output" "$root/$project/obj" "$@" -- sdk build "$root/$project" -c Release -v q --disable-build-servers
+}
+
+# Runs the command that makes an output of what is in the folders, unless that stands. What it prints is shown only when
+# it fails. Two scripts that start at once do so one after the other.
+produce() { # WHAT OUTPUT STAMPS FOLDER... -- COMMAND...
+  local what=$1 output=$2 stamps=$3 folders=()
+  shift 3
+  while [ "$1" != -- ]; do folders+=("$1") && shift; done
+  shift
+  local stamp=$stamps/built-by-script
+  is_built "$output" "$stamp" "${folders[@]}" && return
+  mkdir -p "$stamps"
   (
     if command -v flock >/dev/null; then flock 9; fi
-    is_built "$output" "$stamp" "$@" && exit
-    printf 'Building %s ...\n' "$project" >&2
+    is_built "$output" "$stamp" "${folders[@]}" && exit
+    printf 'Building %s ...\n' "$what" >&2
     log=$(mktemp)
     trap 'rm -f "$log" "$stamp.new"' EXIT
     # The stamp's time is the build's start, so that what is edited meanwhile is built next time.
-    sources_of "$@" >"$stamp.new"
-    if ! sdk build "$root/$project" -c Release -v q --disable-build-servers >"$log" 2>&1; then
+    sources_of "${folders[@]}" >"$stamp.new"
+    if ! "$@" >"$log" 2>&1; then
       grep -E '(error|warning) [A-Z]+[0-9]+' "$log" | sort -u >&2 || cat "$log" >&2
       exit 1
     fi
     mv "$stamp.new" "$stamp"
-  ) 9>"$root/$project/obj/build.lock" || fail "$project does not build"
+  ) 9>"$stamps/build.lock" || fail "$what does not build"
+}
+
+# Installs Debian packages, unless the command is there already.
+need() { # COMMAND PACKAGE...
+  command -v "$1" >/dev/null && return
+  shift
+  need_packages "$@"
+}
+
+need_packages() { # PACKAGE...
+  command -v apt-get >/dev/null || fail "needed: $*"
+  local sudo=
+  [ "$(id -u)" = 0 ] || sudo=sudo
+  echo "Installing $* ..." >&2
+  $sudo apt-get update -qq </dev/null >&2
+  # At this runlevel no installed service starts by itself.
+  $sudo env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq --no-install-recommends "$@" </dev/null >&2
+}
+
+# The one-file native build: publishes it unless it stands, and prints its path.
+native_turbo() {
+  # Either links; where there is no compiler, the smaller.
+  command -v clang >/dev/null || need gcc gcc libc6-dev
+  produce 'the native turbo (minutes)' "$root/artifacts/aot/turbo" "$root/artifacts/aot/obj" Turbo.Net Turbo.Server -- \
+    sdk publish "$root/Turbo.Server" -c Release --use-current-runtime -p:PublishAot=true \
+    --artifacts-path "$root/artifacts/aot" -o "$root/artifacts/aot" -v q --disable-build-servers
+  printf '%s\n' "$root/artifacts/aot/turbo"
 }
 
 # Builds Turbo.Bench, with what it measures, and sets $bench.

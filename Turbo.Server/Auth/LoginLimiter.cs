@@ -24,7 +24,9 @@ internal sealed class LoginLimiter
     private readonly int _limit;
     private readonly TimeProvider _time;
     private readonly long _origin;
-    private readonly byte[] _secret = RandomNumberGenerator.GetBytes(32);
+
+    // Made by the first login: with it comes OpenSSL, which a start need not wait for.
+    private readonly Lazy<byte[]> _secret = new(static () => RandomNumberGenerator.GetBytes(32));
     private readonly Slot[] _slots;
     private readonly Lock[] _locks;
 
@@ -125,7 +127,7 @@ internal sealed class LoginLimiter
     /// <summary>Keyed, so that nobody can choose a username that evicts another's count; never 0, the empty slot.</summary>
     private ulong KeyOf(byte kind, ReadOnlySpan<byte> value)
     {
-        using var hash = IncrementalHash.CreateHMAC(HashAlgorithmName.SHA256, _secret);
+        using var hash = IncrementalHash.CreateHMAC(HashAlgorithmName.SHA256, _secret.Value);
         hash.AppendData([kind]);
         hash.AppendData(value);
         Span<byte> digest = stackalloc byte[SHA256.HashSizeInBytes];

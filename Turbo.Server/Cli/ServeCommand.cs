@@ -70,8 +70,10 @@ internal static class ServeCommand
         await using (app.ConfigureAwait(false))
         {
             app.Log.Info($"turbo {Usage.Version}: database {app.Db.Description}, upstream {options.Upstream}{(withMock ? ", a mock that makes its answers up" : "")}");
+            ServiceManager.Ready();
             await signals.FirstSignal.ConfigureAwait(false);
             app.Log.Info("stopping");
+            ServiceManager.Stopping();
         }
         return ExitCode.Ok;
     }

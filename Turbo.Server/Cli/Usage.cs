@@ -1,3 +1,4 @@
+using System.Reflection;
 using System.Text;
 
 namespace Turbo.Server.Cli;
@@ -13,11 +14,26 @@ internal static class Usage
         usage: turbo [serve [--mock]]     run the server; --mock answers /v1 from a mock upstream started beside it
                turbo admin COMMAND        look after users, sessions, chats and events; see `turbo admin help`
                turbo mock [ADDRESS]       run the mock upstream alone, by default at :9090
+               turbo health [URL]         exit 0 when the server at ADDRESS, or at the URL, answers /healthz with 200
                turbo help                 this text and the configuration
-               turbo version
+               turbo version              with the commit that it was built from
         """;
 
-    public static string Version { get; } = typeof(Usage).Assembly.GetName().Version!.ToString(fieldCount: 3);
+    private const int CommitDigits = 12;
+
+    /// <summary>
+    /// Such as <c>0.1.0 (commit 0123456789ab)</c>; without the commit where the build did not know one, as outside a git
+    /// checkout.
+    /// </summary>
+    public static string Version { get; } =
+        VersionOf(typeof(Usage).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion);
+
+    /// <param name="informational">As the SDK writes it: <c>VERSION</c> or <c>VERSION+COMMIT</c>.</param>
+    internal static string VersionOf(string informational)
+    {
+        int plus = informational.IndexOf('+', StringComparison.Ordinal);
+        return plus < 0 ? informational : $"{informational[..plus]} (commit {informational.AsSpan(plus + 1)[..Math.Min(CommitDigits, informational.Length - plus - 1)]})";
+    }
 
     /// <summary>The commands, then every variable with its default and meaning.</summary>
     public static string Help()

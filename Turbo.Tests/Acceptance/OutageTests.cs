@@ -11,6 +11,7 @@ namespace Turbo.Tests.Acceptance;
 /// acknowledged write lost, no stream with a hole in it, and nobody is restarted.
 /// </summary>
 [TestFixture]
+[Category(TurboProcess.Category)]
 internal sealed class OutageTests
 {
     private const int Workers = 8;

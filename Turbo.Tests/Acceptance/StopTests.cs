@@ -8,6 +8,7 @@ namespace Turbo.Tests.Acceptance;
 
 /// <summary>SIGTERM to the real process while streams, tunnels and logins are in flight.</summary>
 [TestFixture]
+[Category(TurboProcess.Category)]
 internal sealed class StopTests
 {
     private const string CutOff = "cut off by the server's stop: SHUTDOWN_TIMEOUT had passed";

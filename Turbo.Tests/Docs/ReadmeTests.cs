@@ -11,6 +11,7 @@ namespace Turbo.Tests.Docs;
 /// to run. (```bash blocks start servers and are not run.)
 /// </summary>
 [TestFixture]
+[Category(TurboProcess.Category)]
 internal sealed partial class ReadmeTests
 {
     private const char Separator = '\u001e';
@@ -40,7 +41,7 @@ internal sealed partial class ReadmeTests
             using (TurboProcess build = TurboProcess.StartProgram(Path.Combine(Repository.Root, "scripts/turbo"), folder.Path, new Dictionary<string, string>(), "version"))
                 Assert.That(await build.ExitAsync(), Is.Zero);
             string file = folder.File("readme.sh");
-            script.Replace("localhost:8080", address).Replace("scripts/admin", Path.Combine(Repository.Root, "scripts/admin"));
+            script.Replace("localhost:8080", address).Replace("scripts/admin", TurboProcess.Binary is { } binary ? $"{binary} admin" : Path.Combine(Repository.Root, "scripts/admin"));
             await File.WriteAllTextAsync(file, script.ToString());
             string[] printed = (await RunAsync(folder.Path, "bash", file)).Split(Separator);
 

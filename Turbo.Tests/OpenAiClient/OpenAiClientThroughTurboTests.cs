@@ -1,10 +1,10 @@
-using Turbo.Server;
 using Turbo.Server.Mock;
 using Turbo.Tests.Support;
 
 namespace Turbo.Tests.OpenAiClient;
 
-/// <summary>The openai package with a user's session token, through the whole application, to the mock.</summary>
+/// <summary>The openai package with a user's session token, through the built server, to the mock.</summary>
+[Category(TurboProcess.Category)]
 internal sealed class OpenAiClientThroughTurboTests
 {
     private OrderedDictionary<string, CheckResult> _results = [];
@@ -14,9 +14,10 @@ internal sealed class OpenAiClientThroughTurboTests
     {
         await using MockServer mock = new();
         mock.Start();
-        await using TestApp turbo = await TestApp.StartAsync(options => options with { Upstream = UpstreamTarget.At(mock.EndPoints[0]) });
-        (string token, _) = await turbo.SignUpAsync("openai-client");
-        _results = await OpenAiClientRun.RunAsync(new Uri($"http://{turbo.EndPoint}/v1"), token, mock.Address);
+        using TurboNode turbo = await TurboNode.StartAsync(("OPENAI_API_URL", $"http://{mock.EndPoints[0]}"));
+        Reply signedUp = await turbo.FormAsync("/user/signup", "username=openai-client");
+        _results = await OpenAiClientRun.RunAsync(new Uri(turbo.Address, "/v1"), signedUp.Json.GetProperty("Token").GetString()!, mock.Address);
+        await turbo.StopAsync();
     }
 
     [Test]

@@ -18,6 +18,8 @@ internal sealed class TurboNode : IDisposable
         _http = new HttpClient(new SocketsHttpHandler { UseProxy = false, UseCookies = false }) { BaseAddress = address, Timeout = TimeSpan.FromSeconds(30) };
     }
 
+    public Uri Address => _http.BaseAddress!;
+
     /// <summary>What it has logged so far.</summary>
     public string Log => _process.Out;
 

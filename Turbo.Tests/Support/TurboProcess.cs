@@ -3,9 +3,18 @@ using System.Text;
 
 namespace Turbo.Tests.Support;
 
-/// <summary>The built `turbo` as a process of its own: its output, its exit code, its signals. Ended with the test.</summary>
+/// <summary>
+/// The built `turbo` as a process of its own: its output, its exit code, its signals. Ended with the test. TURBO_TEST_BINARY
+/// names another build to try, such as the one of scripts/aot; fixtures that would then try it have the category
+/// <see cref="Category"/>.
+/// </summary>
 internal sealed class TurboProcess : IDisposable
 {
+    public const string Category = "Process";
+
+    /// <summary>The build that is tried; null is the one that was built with the tests.</summary>
+    public static string? Binary { get; } = Environment.GetEnvironmentVariable("TURBO_TEST_BINARY") is { Length: > 0 } path ? Path.GetFullPath(path) : null;
+
     // A script may build first.
     private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(2);
 
@@ -28,10 +37,9 @@ internal sealed class TurboProcess : IDisposable
     public int Id => _process.Id;
 
     /// <summary>Starts `turbo` with these variables and no other of its own; the working folder is where turbo.db goes.</summary>
-    public static TurboProcess Start(string folder, IReadOnlyDictionary<string, string> environment, params string[] args)
-    {
-        return StartProgram("dotnet", folder, environment, [typeof(Turbo.Server.AppOptions).Assembly.Location, .. args]);
-    }
+    public static TurboProcess Start(string folder, IReadOnlyDictionary<string, string> environment, params string[] args) => Binary is null
+        ? StartProgram("dotnet", folder, environment, [typeof(Turbo.Server.AppOptions).Assembly.Location, .. args])
+        : StartProgram(Binary, folder, environment, args);
 
     /// <summary>The same by way of another program, such as a script.</summary>
     public static TurboProcess StartProgram(string program, string folder, IReadOnlyDictionary<string, string> environment, params string[] args)

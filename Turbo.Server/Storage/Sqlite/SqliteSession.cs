@@ -32,6 +32,7 @@ internal sealed class SqliteSession : IDisposable
     /// <summary>Opens the file in WAL mode, creating it unless <paramref name="readOnly"/>.</summary>
     public static SqliteSession Open(string path, DbOptions options, bool readOnly)
     {
+        EmbeddedSqlite.Use();
         var address = new SqliteConnectionStringBuilder
         {
             DataSource = path,

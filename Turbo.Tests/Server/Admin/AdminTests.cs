@@ -5,6 +5,7 @@ using Turbo.Tests.Support;
 namespace Turbo.Tests.Server.Admin;
 
 /// <summary>Contract section 10, as a process of its own on a database of its own.</summary>
+[Category(TurboProcess.Category)]
 internal sealed class AdminTests
 {
     private TempFolder _folder = null!;

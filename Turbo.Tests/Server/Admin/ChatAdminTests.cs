@@ -8,6 +8,7 @@ namespace Turbo.Tests.Server.Admin;
 /// <summary>The admin commands for chats, as processes of their own beside a running server, on each kind of database.</summary>
 [TestFixture(DatabaseKind.Sqlite)]
 [TestFixture(DatabaseKind.Postgres)]
+[Category(TurboProcess.Category)]
 internal sealed class ChatAdminTests(DatabaseKind kind)
 {
     private readonly List<string> _sent = [];

@@ -6,6 +6,7 @@ namespace Turbo.Tests.Server.Cli;
 
 /// <summary>Contract section 1, from outside: words, streams and exit codes.</summary>
 [TestFixture]
+[Category(TurboProcess.Category)]
 internal sealed class CommandLineTests
 {
     private static readonly Dictionary<string, string> s_none = [];
@@ -34,8 +35,21 @@ internal sealed class CommandLineTests
 
     [TestCase("version")]
     [TestCase("--version")]
-    public async Task Version(string word) =>
-        Assert.That(await RunAsync(s_none, word), Is.EqualTo((0, $"turbo {Usage.Version}\n", "")));
+    public async Task Version(string word)
+    {
+        (int code, string text, string error) = await RunAsync(s_none, word);
+        Assert.That((code, error), Is.EqualTo((0, "")));
+        // Another build of the same sources may be of an earlier commit.
+        if (TurboProcess.Binary is null) Assert.That(text, Is.EqualTo($"turbo {Usage.Version}\n"));
+        else Assert.That(text, Does.Match($@"\Aturbo {Usage.Version.Split(' ')[0]}( \(commit [0-9a-f]{{12}}\))?\n\z"));
+    }
+
+    [TestCase("1.2.3", "1.2.3")]
+    [TestCase("1.2.3-rc.1", "1.2.3-rc.1")]
+    [TestCase("1.2.3+0123456789abcdef0123456789abcdef01234567", "1.2.3 (commit 0123456789ab)")]
+    [TestCase("1.2.3+abc", "1.2.3 (commit abc)")]
+    public void A_version_names_the_commit_where_the_build_knew_it(string informational, string version) =>
+        Assert.That(Usage.VersionOf(informational), Is.EqualTo(version));
 
     [TestCase("unknown command frob", "frob")]
     [TestCase("unknown command --frob", "--frob", "serve")]

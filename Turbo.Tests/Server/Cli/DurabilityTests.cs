@@ -9,6 +9,7 @@ namespace Turbo.Tests.Server.Cli;
 
 /// <summary>What a process that dies, or is asked to stop, leaves behind.</summary>
 [TestFixture]
+[Category(TurboProcess.Category)]
 internal sealed class DurabilityTests
 {
     private const int Clients = 8;

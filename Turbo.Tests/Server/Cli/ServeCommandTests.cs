@@ -11,6 +11,7 @@ namespace Turbo.Tests.Server.Cli;
 
 /// <summary>The server as a process: start, failures to start, signals, what reaches its log.</summary>
 [TestFixture]
+[Category(TurboProcess.Category)]
 internal sealed partial class ServeCommandTests
 {
     private static readonly HttpClient s_client = new() { Timeout = TimeSpan.FromSeconds(30) };

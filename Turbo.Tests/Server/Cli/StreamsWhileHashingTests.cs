@@ -8,6 +8,7 @@ namespace Turbo.Tests.Server.Cli;
 
 /// <summary>Hashing never holds up proxying (contract section 3).</summary>
 [TestFixture]
+[Category(TurboProcess.Category)]
 internal sealed class StreamsWhileHashingTests
 {
     private const int Streams = 200;

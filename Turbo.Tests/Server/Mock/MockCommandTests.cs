@@ -5,6 +5,7 @@ using Turbo.Tests.Support;
 
 namespace Turbo.Tests.Server.Mock;
 
+[Category(TurboProcess.Category)]
 internal sealed class MockCommandTests
 {
     private static readonly Dictionary<string, string> s_nothing = [];

@@ -7,6 +7,7 @@ using Turbo.Tests.Support;
 namespace Turbo.Tests.Server.Redis;
 
 /// <summary>Cache and bus on a real Redis, as two nodes see it, through its outages.</summary>
+[Category(TurboProcess.Category)]
 internal sealed class RedisTests
 {
     private RedisServer _server = null!;

@@ -4,6 +4,7 @@ namespace Turbo.Tests.Server.Tls;
 
 /// <summary>Starts that fail for the certificate: one line on stderr, exit code 2 (contract section 1).</summary>
 [TestFixture]
+[Category(TurboProcess.Category)]
 internal sealed class TlsStartTests
 {
     [TestCase("no key", "TLS_KEY=\"\": expected the path of the key of TLS_CERT, since that is set")]
