@@ -55,6 +55,7 @@ internal sealed class AppHost : IAsyncDisposable
         Users = new UserApi(this);
         Groups = new GroupApi(this);
         Chats = new ChatApi(this);
+        SavedPrompts = new SavedPromptApi(this);
         Health = new HealthApi(this);
         MetricsPage = new MetricsApi(this);
         Cors cors = new(options.CorsOrigins);
@@ -127,6 +128,8 @@ internal sealed class AppHost : IAsyncDisposable
     public GroupApi Groups { get; }
 
     public ChatApi Chats { get; }
+
+    public SavedPromptApi SavedPrompts { get; }
 
     public StreamApi ChatStreams { get; }
 

@@ -84,6 +84,12 @@ internal sealed partial record AppOptions
     /// <summary>Prompts with <c>stream=true</c> whose reply still comes.</summary>
     public int ChatStreams { get; init; }
 
+    /// <summary>Bytes of a saved prompt's text, as UTF-8.</summary>
+    public long PromptBytes { get; init; }
+
+    /// <summary>The last changed ones count.</summary>
+    public int PromptIndex { get; init; }
+
     /// <summary>Bytes of what is published on the caller's or a group's topics, as UTF-8 or JSON.</summary>
     public long EventDataBytes { get; init; }
 

@@ -43,6 +43,12 @@ internal static class Routes
         Write(routes, "/chat/prompt"u8, new(Access.Session, static (app, context) => app.Chats.PromptAsync(context)));
         Read(routes, "/chat/stream"u8, new(Access.Session, static (app, context) => app.ChatStreams.SubscribeAsync(context)) { TakesTokenParameter = true });
 
+        Write(routes, "/prompt/create"u8, new(Access.Session, static (app, context) => app.SavedPrompts.CreateAsync(context)));
+        Read(routes, "/prompt/read"u8, new(Access.Session, static (app, context) => app.SavedPrompts.ReadAsync(context)));
+        Write(routes, "/prompt/update"u8, new(Access.Session, static (app, context) => app.SavedPrompts.UpdateAsync(context)));
+        Write(routes, "/prompt/delete"u8, new(Access.Session, static (app, context) => app.SavedPrompts.DeleteAsync(context)));
+        Read(routes, "/prompt/index"u8, new(Access.Session, static (app, context) => app.SavedPrompts.IndexAsync(context)));
+
         Write(routes, "/event/publish"u8, new(Access.Session, static (app, context) => app.PublishedEvents.PublishAsync(context)));
         Read(routes, "/event/subscribe"u8, new(Access.Session, static (app, context) => app.PublishedEvents.SubscribeAsync(context)) { TakesTokenParameter = true });
 
@@ -69,5 +75,6 @@ internal static class Routes
         : path[1..].StartsWith("user/"u8) ? RouteClass.User
         : path[1..].StartsWith("group/"u8) ? RouteClass.Group
         : path[1..].StartsWith("event/"u8) ? RouteClass.Event
+        : path[1..].StartsWith("prompt/"u8) ? RouteClass.SavedPrompt
         : throw new ArgumentException("a route of no class");
 }

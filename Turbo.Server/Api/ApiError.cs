@@ -92,7 +92,7 @@ internal readonly record struct ApiError(int Status, string Message, string? Par
     public static ApiError InvalidParameter(string name, string reason) => new(400, $"{name} {reason}", name, "invalid_parameter");
 
     /// <summary>There is no such record, or none that the caller may know of.</summary>
-    /// <param name="record">What is missing: <c>group</c>, <c>chat</c> or <c>user</c>.</param>
+    /// <param name="record">What is missing: <c>group</c>, <c>chat</c>, <c>prompt</c> or <c>user</c>.</param>
     /// <param name="param">The field that names it.</param>
     public static ApiError NoRecord(string record, string? param) => new(404, $"no such {record}", param, $"{record}_not_found");
 

@@ -95,13 +95,21 @@ internal sealed class ChatApi(AppHost app)
         Parameters parameters = context.Parameters;
         string id = ChatId(parameters);
         // MAX_BODY bounds it.
-        string text = parameters.RequiredText("prompt"u8, int.MaxValue);
+        string text = parameters.Text("prompt"u8, int.MaxValue) ?? "";
+        string? saved = parameters.Text("prompt_id"u8, RecordAccess.MaxId);
+        if (text.Length == 0 && string.IsNullOrEmpty(saved)) parameters.Miss("prompt"u8);
         int most = app.Options.ChatContext;
         int exchanges = Math.Min(parameters.Number("context"u8, 0, int.MaxValue) ?? most, most);
         bool streams = parameters.Flag("stream"u8);
-        NewPrompt prompt = new(id, context.RequiredSession.UserId, text, exchanges, parameters.Flag("otr"u8));
+        bool isOtr = parameters.Flag("otr"u8);
         if (context.RefusesParameters()) return;
 
+        if (!string.IsNullOrEmpty(saved))
+        {
+            if (await app.SavedPrompts.ComposeAsync(context, saved, text) is not { } composed) return;
+            text = composed;
+        }
+        NewPrompt prompt = new(id, context.RequiredSession.UserId, text, exchanges, isOtr);
         if (streams)
         {
             AnswerPrompt(context, await app.Prompts.StartAsync(prompt));

@@ -20,7 +20,7 @@ internal static class RecordAccess
     /// <summary>Answers an error unless the call was done.</summary>
     /// <param name="context">The request.</param>
     /// <param name="status">What became of it.</param>
-    /// <param name="record">What it was about: <c>group</c> or <c>chat</c>.</param>
+    /// <param name="record">What it was about: <c>group</c>, <c>chat</c> or <c>prompt</c>.</param>
     /// <param name="user">The user that the call names and that does not exist.</param>
     /// <param name="userParam">The field that names it.</param>
     public static bool Refuses(RequestContext context, AccessStatus status, string record, string? user = null, string? userParam = null)

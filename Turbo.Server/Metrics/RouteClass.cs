@@ -17,6 +17,8 @@ internal enum RouteClass : byte
     /// <summary>The two subscriptions.</summary>
     Stream,
     Event,
+    /// <summary>/prompt/…, the prompts that are kept.</summary>
+    SavedPrompt,
     /// <summary>/v1/*</summary>
     Proxy,
     /// <summary>Refused before there was a route: what was sent is not HTTP, or over a limit.</summary>

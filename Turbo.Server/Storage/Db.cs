@@ -12,6 +12,7 @@ internal abstract class Db : IAsyncDisposable
     public abstract IUserStore Users { get; }
     public abstract IGroupStore Groups { get; }
     public abstract IChatStore Chats { get; }
+    public abstract ISavedPromptStore SavedPrompts { get; }
     public abstract IEventStore Events { get; }
 
     /// <summary>The time now, as precise as a row keeps it: what is answered before it is stored is then what is read back.</summary>

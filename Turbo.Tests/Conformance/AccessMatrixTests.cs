@@ -5,7 +5,7 @@ using Turbo.Tests.Support;
 namespace Turbo.Tests.Conformance;
 
 /// <summary>
-/// Who may do what: every route against who owns the group {G} and the chat {C}, who is in them, who was removed from
+/// Who may do what: every route against who owns the group {G}, the chat {C}, the prompt {P} of that group and {Q} of its own, who is in them, who was removed from
 /// them, who never was, and nobody. {O}, {M}, {R} and {S} are their ids. What is refused leaves nothing behind.
 /// </summary>
 internal sealed partial class AccessMatrixTests(DatabaseKind kind) : StreamFixture(kind)
@@ -65,6 +65,22 @@ internal sealed partial class AccessMatrixTests(DatabaseKind kind) : StreamFixtu
         ("POST /chat/user/remove",     "chat_id={C}&user_id={O}",                           [403,  403,   404,    404,   401]),
         ("POST /chat/user/remove",     "chat_id={C}&user_id=none",                          [404,  403,   404,    404,   401]),
 
+        ("POST /chat/prompt",          "id={C}&prompt_id={P}",                              [200,  200,   404,    404,   401]),
+        ("POST /chat/prompt",          "id={C}&prompt_id={P}&prompt=x",                     [200,  200,   404,    404,   401]),
+        ("POST /chat/prompt",          "id={C}&prompt_id=none",                             [404,  404,   404,    404,   401]),
+
+        ("POST /prompt/create",        "name=x&text=y",                                     [200,  200,   200,    200,   401]),
+        ("POST /prompt/create",        "name=x&text=y&group_id={G}",                        [200,  200,   404,    404,   401]),
+        ("GET  /prompt/read",          "id={P}",                                            [200,  200,   404,    404,   401]),
+        ("GET  /prompt/read",          "id={Q}",                                            [200,  404,   404,    404,   401]),
+        ("GET  /prompt/read",          "id=none",                                           [404,  404,   404,    404,   401]),
+        ("POST /prompt/update",        "id={P}&text=x",                                     [200,  403,   404,    404,   401]),
+        ("POST /prompt/update",        "id={P}&group_id=",                                  [200,  403,   404,    404,   401]),
+        ("POST /prompt/update",        "id={P}&group_id=none",                              [404,  403,   404,    404,   401]),
+        ("POST /prompt/delete",        "id={P}",                                            [200,  403,   404,    404,   401]),
+        ("POST /prompt/delete",        "id={Q}",                                            [200,  404,   404,    404,   401]),
+        ("GET  /prompt/index",         "",                                                  [200,  200,   200,    200,   401]),
+
         ("SSE  /chat/stream",          "id={C}",                                            [200,  200,   404,    404,   401]),
         ("WS   /chat/stream",          "id={C}",                                            [200,  200,   404,    404,   401]),
         ("SSE  /chat/stream",          "id=none",                                           [404,  404,   404,    404,   401]),
@@ -79,7 +95,7 @@ internal sealed partial class AccessMatrixTests(DatabaseKind kind) : StreamFixtu
         ("GET  /v1/models",            "",                                                  [200,  200,   200,    200,   401]),
     ];
 
-    private string _group = "", _chat = "";
+    private string _group = "", _chat = "", _prompt = "", _ownPrompt = "";
 
     private static IEnumerable<TestCaseData> Matrix =>
         s_matrix.Select(static line => new TestCaseData(line.Route, line.Fields, line.Statuses)
@@ -134,9 +150,11 @@ internal sealed partial class AccessMatrixTests(DatabaseKind kind) : StreamFixtu
         _group = Text(await DoneAsync(Owner, "/group/create", $"name=team&members={Member.Id},{Removed.Id}"), "id");
         await DoneAsync(Owner, "/group/members/remove", $"id={_group}&user_ids={Removed.Id}");
         _chat = await ChatAsync($"group_id={_group}");
+        _prompt = Text(await DoneAsync(Owner, "/prompt/create", $"name=ours&text=x&group_id={_group}"), "id");
+        _ownPrompt = Text(await DoneAsync(Owner, "/prompt/create", "name=own&text=x"), "id");
     }
 
-    private Task<string> RowsAsync() => App.Database.RowsAsync([.. TestDatabase.Tables.Except(["events"])]);
+    private Task<string> RowsAsync() => App.Database.RowsAsync([.. TestDatabase.Tables.Except(["events"]), "prompts"]);
 
     private async Task IsRefusedAsync(string route, string fields, Caller caller, int status)
     {
@@ -175,7 +193,7 @@ internal sealed partial class AccessMatrixTests(DatabaseKind kind) : StreamFixtu
     }
 
     private string Filled(string fields, Caller caller) => fields
-        .Replace("{G}", _group).Replace("{C}", _chat).Replace("{role}", caller.Name)
+        .Replace("{G}", _group).Replace("{C}", _chat).Replace("{P}", _prompt).Replace("{Q}", _ownPrompt).Replace("{role}", caller.Name)
         .Replace("{O}", Owner.Id).Replace("{M}", Member.Id).Replace("{R}", Removed.Id).Replace("{S}", Stranger.Id);
 
     private static string PathOf(string route) => route[(route.LastIndexOf(' ') + 1)..];

@@ -23,12 +23,14 @@ internal sealed class PostgresDb : Db
         Users = new PostgresUserStore(pool, this);
         Groups = new PostgresGroupStore(pool, this);
         Chats = new PostgresChatStore(pool, this);
+        SavedPrompts = new PostgresSavedPromptStore(pool, this);
         Events = new PostgresEventStore(pool);
     }
 
     public override IUserStore Users { get; }
     public override IGroupStore Groups { get; }
     public override IChatStore Chats { get; }
+    public override ISavedPromptStore SavedPrompts { get; }
     public override IEventStore Events { get; }
     public override DateTime Now => _time.GetUtcNow().UtcDateTime.ToMicroseconds();
     public override int Queued => _pool.Running;

@@ -74,6 +74,12 @@ internal static class PostgresMigrations
             CREATE INDEX IF NOT EXISTS turbo_messages_context ON messages (chat_id, created_at, id)
             WHERE deleted_at IS NULL AND otr IS NOT TRUE
             """),
+        ("saved prompts", """
+            CREATE TABLE IF NOT EXISTS prompts (id text PRIMARY KEY, created_at timestamptz, updated_at timestamptz,
+            deleted_at timestamptz, name text, text text, user_id text, group_id text);
+            CREATE INDEX IF NOT EXISTS turbo_prompts_user ON prompts (user_id);
+            CREATE INDEX IF NOT EXISTS turbo_prompts_group ON prompts (group_id)
+            """),
     ];
 
     public static async Task ApplyAsync(NpgsqlDataSource source, DbOptions options, DateTime now)

@@ -21,12 +21,14 @@ internal sealed class SqliteDb : Db
         Users = new SqliteUserStore(writer, readers, time);
         Groups = new SqliteGroupStore(writer, readers, time);
         Chats = new SqliteChatStore(writer, readers, time);
+        SavedPrompts = new SqliteSavedPromptStore(writer, readers, time);
         Events = new SqliteEventStore(writer, readers);
     }
 
     public override IUserStore Users { get; }
     public override IGroupStore Groups { get; }
     public override IChatStore Chats { get; }
+    public override ISavedPromptStore SavedPrompts { get; }
     public override IEventStore Events { get; }
     public override DateTime Now => _time.GetUtcNow().UtcDateTime;
     public override int Queued => _readers.Queued + _writer.Queued;

@@ -45,6 +45,7 @@ internal static class SqliteMigrations
         ("unique usernames", AddUsernameIndex),
         ("chat indexes", AddChatIndexes),
         ("event index", AddEventIndex),
+        ("saved prompts", AddSavedPrompts),
     ];
 
     public static void Apply(SqliteSession session, DateTime now)
@@ -135,5 +136,15 @@ internal static class SqliteMigrations
             ON events(timestamp, user_id, model, prompt_tokens, completion_tokens, total_tokens, deleted_at)
             """);
         session.Execute("DROP INDEX IF EXISTS turbo_events_timestamp");
+    }
+
+    private static void AddSavedPrompts(SqliteSession session)
+    {
+        session.Execute("""
+            CREATE TABLE IF NOT EXISTS prompts (id text PRIMARY KEY, created_at datetime, updated_at datetime, deleted_at datetime,
+            name text, text text, user_id text, group_id text)
+            """);
+        session.Execute("CREATE INDEX IF NOT EXISTS turbo_prompts_user ON prompts(user_id)");
+        session.Execute("CREATE INDEX IF NOT EXISTS turbo_prompts_group ON prompts(group_id)");
     }
 }

@@ -26,6 +26,7 @@ internal sealed class PostgresPlanTests
             INSERT INTO chat_users (chat_id, user_id) SELECT 'c' || i / 5, 'u' || i * 7919 % 20000 FROM generate_series(1, 100000) i;
             INSERT INTO messages (id, created_at, chat_id, otr) SELECT 'm' || i, now() + i * interval '1s', 'c' || i % 10, i % 3 = 0 FROM generate_series(1, 30000) i;
             INSERT INTO events (id, "timestamp", user_id) SELECT 'e' || i, now() + i * interval '1s', 'u' || i % 100 FROM generate_series(1, 20000) i;
+            INSERT INTO prompts (id, updated_at, user_id, group_id) SELECT 'p' || i, now(), 'u' || i, 'g' || i FROM generate_series(1, 20000) i;
             ANALYZE
             """);
     }
@@ -79,6 +80,12 @@ internal sealed class PostgresPlanTests
     [TestCase(PostgresChatStore.LastExchanges, "turbo_messages_context")]
     [TestCase(PostgresChatStore.LastExchangeIds, "Index Only Scan Backward using turbo_messages_context")]
     [TestCase(PostgresChatStore.DeleteMessage, "messages_pkey")]
+    [TestCase(PostgresSavedPromptStore.Known, "prompts_pkey")]
+    [TestCase(PostgresSavedPromptStore.Locked, "prompts_pkey")]
+    [TestCase(PostgresSavedPromptStore.Of, "turbo_prompts_user")]
+    [TestCase(PostgresSavedPromptStore.Of, "turbo_prompts_group")]
+    [TestCase(PostgresSavedPromptStore.UpdateFields, "prompts_pkey")]
+    [TestCase(PostgresSavedPromptStore.Delete, "prompts_pkey")]
     [TestCase(PostgresEventStore.Query, "turbo_events_timestamp")]
     [TestCase(PostgresEventStore.Usage, "turbo_events_timestamp")]
     [TestCase(PostgresEventStore.DeleteOlder, "turbo_events_timestamp")]
