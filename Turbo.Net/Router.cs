@@ -6,11 +6,12 @@ namespace Turbo.Net;
 /// <typeparam name="T">What a route leads to.</typeparam>
 public readonly struct RouteMatch<T>
 {
-    internal RouteMatch(T? target, ReadOnlyMemory<byte> allow, bool isKnownPath)
+    internal RouteMatch(T? target, ReadOnlyMemory<byte> allow, RoutePattern? pattern)
     {
         Target = target;
         Allow = allow;
-        IsKnownPath = isKnownPath;
+        Pattern = pattern;
+        IsKnownPath = true;
     }
 
     /// <summary>What the path and method lead to; default when there is no such route.</summary>
@@ -21,18 +22,24 @@ public readonly struct RouteMatch<T>
 
     /// <summary>Whether some method leads somewhere: then a missing <see cref="Target"/> is 405, else 404.</summary>
     public bool IsKnownPath { get; }
+
+    /// <summary>Reads the path's parameters; null where the route has none.</summary>
+    public RoutePattern? Pattern { get; }
 }
 
 /// <summary>
-/// Path bytes and method → target. Exact paths are one hash lookup; a path that ends in '*' matches everything below
-/// it, the longest first. Compared as sent: no decoding, no case folding. Built once, then read by all threads.
+/// Path bytes and method → target. Exact paths are one hash lookup; after them come paths with parameters
+/// (<see cref="RoutePattern"/>), a literal segment before a parameter, and then paths that end in '*' and match
+/// everything below, the longest first. Compared as sent: no decoding, no case folding. Built once, then read by all
+/// threads.
 /// </summary>
 /// <typeparam name="T">What a route leads to.</typeparam>
 public class RouteTable<T> where T : class
 {
-    private sealed class Entry(byte[] path)
+    private sealed class Entry(byte[] path, RoutePattern? pattern = null)
     {
         public readonly byte[] Path = path;
+        public readonly RoutePattern? Pattern = pattern;
         public readonly T?[] ByMethod = new T?[(int)HttpMethod.Connect + 1];
         public T? Any;
         public byte[] Allow = [];
@@ -40,6 +47,7 @@ public class RouteTable<T> where T : class
     }
 
     private readonly List<Entry> _entries = [];
+    private readonly List<Entry> _patterns = [];
     private readonly List<Entry> _prefixes = [];
     private Entry?[] _buckets = new Entry?[16];
 
@@ -67,25 +75,42 @@ public class RouteTable<T> where T : class
         SetAllow(entry);
     }
 
+    /// <summary>Whether a path was added as it is written here, for whatever method.</summary>
+    public bool Has(ReadOnlySpan<byte> path) => !path.IsEmpty && Find(path) is not null;
+
     /// <summary>Finds the target of a request.</summary>
     public RouteMatch<T> Match(HttpMethod method, ReadOnlySpan<byte> path)
     {
         Entry? entry = Lookup(path);
-        if (entry is null)
-        {
-            foreach (Entry prefix in _prefixes)
-            {
-                if (path.StartsWith(prefix.Path))
-                {
-                    entry = prefix;
-                    break;
-                }
-            }
-            if (entry is null) return default;
-        }
+        if (entry is null) return MatchBelow(method, path);
+        T? target = Target(entry, method);
+        // Another that fits may take the method: GET /note/{id} beside POST /note/new.
+        if (target is null && _patterns.Count > 0 && MatchBelow(method, path) is { Target: not null } other) return other;
+        return new RouteMatch<T>(target, entry.Allow, null);
+    }
+
+    private static T? Target(Entry entry, HttpMethod method)
+    {
         T? target = entry.ByMethod[(int)method] ?? entry.Any;
-        if (target is null && method == HttpMethod.Head) target = entry.ByMethod[(int)HttpMethod.Get];
-        return new RouteMatch<T>(target, entry.Allow, true);
+        return target is null && method == HttpMethod.Head ? entry.ByMethod[(int)HttpMethod.Get] : target;
+    }
+
+    private RouteMatch<T> MatchBelow(HttpMethod method, ReadOnlySpan<byte> path)
+    {
+        RouteMatch<T> known = default;
+        foreach (Entry pattern in _patterns)
+        {
+            if (!pattern.Pattern!.Matches(path)) continue;
+            T? target = Target(pattern, method);
+            if (target is not null) return new RouteMatch<T>(target, pattern.Allow, pattern.Pattern);
+            if (!known.IsKnownPath) known = new RouteMatch<T>(null, pattern.Allow, pattern.Pattern);
+        }
+        if (known.IsKnownPath) return known;
+        foreach (Entry prefix in _prefixes)
+        {
+            if (path.StartsWith(prefix.Path)) return new RouteMatch<T>(Target(prefix, method), prefix.Allow, null);
+        }
+        return default;
     }
 
     private static uint Hash(ReadOnlySpan<byte> path)
@@ -113,6 +138,7 @@ public class RouteTable<T> where T : class
 
     private Entry? Find(ReadOnlySpan<byte> path)
     {
+        if (RoutePattern.HasParameters(path)) return FindPattern(RoutePattern.Parse(path));
         if (path[^1] != '*') return Lookup(path);
         foreach (Entry prefix in _prefixes)
         {
@@ -121,8 +147,26 @@ public class RouteTable<T> where T : class
         return null;
     }
 
+    private Entry? FindPattern(RoutePattern pattern)
+    {
+        foreach (Entry entry in _patterns)
+        {
+            if (!entry.Pattern!.IsLike(pattern)) continue;
+            if (entry.Pattern.Text != pattern.Text) throw new ArgumentException($"{pattern.Text} and {entry.Pattern.Text} fit the same paths: name their parameters alike");
+            return entry;
+        }
+        return null;
+    }
+
     private Entry Add(ReadOnlySpan<byte> path)
     {
+        if (RoutePattern.HasParameters(path))
+        {
+            Entry added = new(path.ToArray(), RoutePattern.Parse(path));
+            int place = _patterns.FindIndex(other => added.Pattern!.Compare(other.Pattern!) < 0);
+            _patterns.Insert(place < 0 ? _patterns.Count : place, added);
+            return added;
+        }
         if (path[^1] == '*')
         {
             Entry prefix = new(path[..^1].ToArray());
@@ -165,6 +209,7 @@ public sealed class Router : RouteTable<RequestHandler>
     public ValueTask HandleAsync(Exchange exchange)
     {
         RouteMatch<RequestHandler> match = Match(exchange.Method, exchange.Path);
+        exchange.Pattern = match.Pattern;
         if (match.Target is { } handler) return handler(exchange);
         if (exchange.IsForServer)
         {

@@ -94,6 +94,19 @@ public sealed class Exchange
         }
     }
 
+    /// <summary>
+    /// The value of a path parameter of the route that a <see cref="Router"/> found, such as <c>id</c> of
+    /// <c>/note/{id}</c>: as sent, not decoded, never empty. False where the route has none of that name.
+    /// </summary>
+    public bool TryGetPathValue(ReadOnlySpan<byte> name, out ReadOnlySpan<byte> value)
+    {
+        value = default;
+        return Pattern is { } pattern && pattern.TryGet(Path, name, out value);
+    }
+
+    /// <summary>What the path fitted, where it has parameters.</summary>
+    internal RoutePattern? Pattern { get; set; }
+
     internal ServerContext Server { get; }
 
     internal Http1Connection Connection { get; private set; } = null!;
@@ -198,6 +211,7 @@ public sealed class Exchange
         Body.Reset();
         Response.Reset();
         IsUpgraded = false;
+        Pattern = null;
         _hasClientClosed = _isClientReset = false;
         _clientClosed = null;
         _clientClosedState = null;
