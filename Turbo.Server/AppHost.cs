@@ -27,12 +27,14 @@ internal sealed class AppHost : IAsyncDisposable
     private readonly TurboServer _server;
     private readonly Dispatcher _dispatcher;
     private readonly long _started;
+    private readonly CancellationTokenSource _stopping = new();
     private int _isStopping;
 
     private AppHost(
-        AppOptions options, IReadOnlyList<IPEndPoint> endPoints, CertificateFiles? certificate, Db db, Backplane backplane, LogWriter logWriter, TimeProvider time)
+        AppOptions options, IReadOnlyList<IPEndPoint> endPoints, CertificateFiles? certificate, Db db, Backplane backplane, LogWriter logWriter, TimeProvider time, AppExtension? extension)
     {
         _certificate = certificate;
+        Extension = extension;
         Options = options;
         Time = time;
         Db = db;
@@ -58,7 +60,7 @@ internal sealed class AppHost : IAsyncDisposable
         SavedPrompts = new SavedPromptApi(this);
         Health = new HealthApi(this);
         MetricsPage = new MetricsApi(this);
-        Cors cors = new(options.CorsOrigins);
+        Cors cors = Cors = new Cors(options.CorsOrigins);
         Gateway = new OpenAiGateway(options, time, cors.Write);
         Proxy = new ProxyApi(this);
 
@@ -69,7 +71,7 @@ internal sealed class AppHost : IAsyncDisposable
         ChatStreams = new StreamApi(this, cors);
         PublishedEvents = new EventApi(this, cors);
 
-        Dispatcher dispatcher = _dispatcher = new Dispatcher(this, Routes.Build(options), new RequestLog(logWriter, options.LogLevel));
+        Dispatcher dispatcher = _dispatcher = new Dispatcher(this, Routes.Build(options, extension), new RequestLog(logWriter, options.LogLevel));
         TurboServerOptions serverOptions = new()
         {
             EndPoints = certificate is null ? endPoints : [],
@@ -89,6 +91,9 @@ internal sealed class AppHost : IAsyncDisposable
         };
         _server = new TurboServer(serverOptions, dispatcher.HandleAsync);
     }
+
+    /// <summary>What an application built on Turbo adds; null without one.</summary>
+    public AppExtension? Extension { get; }
 
     public AppOptions Options { get; }
 
@@ -141,6 +146,11 @@ internal sealed class AppHost : IAsyncDisposable
 
     public MetricsApi MetricsPage { get; }
 
+    public Cors Cors { get; }
+
+    /// <summary>Cancelled when the streams are to end: the application stops.</summary>
+    public CancellationToken Stopping => _stopping.Token;
+
     /// <summary>Counts every request.</summary>
     public RequestMetrics Requests { get; }
 
@@ -158,6 +168,9 @@ internal sealed class AppHost : IAsyncDisposable
 
     internal TurboServer Server => _server;
 
+    /// <summary>What a client is told of a handler's failure, which is logged.</summary>
+    public ApiError ErrorOf(Exception failure) => _dispatcher.ErrorOf(failure);
+
     /// <summary>Requests that have a log line and no event row: refused before they had a handler, or for want of room.</summary>
     internal long RequestsWithoutRow => _dispatcher.RequestsWithoutRow;
 
@@ -170,7 +183,8 @@ internal sealed class AppHost : IAsyncDisposable
     /// <param name="options">The configuration.</param>
     /// <param name="time">The clock; null is the system's.</param>
     /// <param name="log">Where log lines go; null is stdout.</param>
-    public static async Task<AppHost> StartAsync(AppOptions options, TimeProvider? time = null, Stream? log = null)
+    /// <param name="extension">What an application built on Turbo adds.</param>
+    public static async Task<AppHost> StartAsync(AppOptions options, TimeProvider? time = null, Stream? log = null, AppExtension? extension = null)
     {
         time ??= TimeProvider.System;
         List<IPEndPoint> endPoints = [];
@@ -185,7 +199,7 @@ internal sealed class AppHost : IAsyncDisposable
             if (options.TlsCertFile.Length > 0) certificate = CertificateFiles.Open(options.TlsCertFile, options.TlsKeyFile, time, new ServerLog(startLog));
             backplane = await Backplane.OpenAsync(options, time, (what, failure) => Report(startLog, what, failure));
             Db db = await Db.OpenAsync(options.Database, DbOptionsOf(options), time);
-            app = new AppHost(options, endPoints, certificate, db, backplane, logWriter, time);
+            app = new AppHost(options, endPoints, certificate, db, backplane, logWriter, time, extension);
         }
         catch
         {
@@ -196,6 +210,7 @@ internal sealed class AppHost : IAsyncDisposable
         }
         try
         {
+            if (extension is not null) await extension.StartingAsync(app);
             app._server.Start();
         }
         catch
@@ -218,6 +233,7 @@ internal sealed class AppHost : IAsyncDisposable
         // The last words of a reply are still on their way to the streams that are to show them.
         await EventBus.SettleAsync(Options.ShutdownTimeout / 8);
         Streams.Drain();
+        await _stopping.CancelAsync();
         int aborted = await stopping;
         if (aborted > 0) Log.Warn($"{aborted} connections were cut off: their requests did not end within SHUTDOWN_TIMEOUT");
         Streams.Dispose();

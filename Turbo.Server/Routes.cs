@@ -7,7 +7,9 @@ namespace Turbo.Server;
 /// <summary>The whole URL surface.</summary>
 internal static class Routes
 {
-    public static RouteTable<Route> Build(AppOptions options)
+    /// <param name="options">Which of Turbo's own there are.</param>
+    /// <param name="extension">The endpoints of an application built on Turbo; null without one.</param>
+    public static RouteTable<Route> Build(AppOptions options, AppExtension? extension = null)
     {
         RouteTable<Route> routes = new();
 
@@ -54,6 +56,7 @@ internal static class Routes
 
         routes.Any("/v1/*"u8, new(Access.Proxy, static (app, context) => app.Proxy.HandleAsync(context)) { Class = RouteClass.Proxy });
 
+        extension?.AddTo(routes);
         return routes;
     }
 

@@ -9,12 +9,15 @@ public sealed class EventStreamWriter
     private readonly ResponseWriter _response;
 
     /// <summary>Writes the head: 200, text/event-stream, no-cache. Flush to send it before the first event.</summary>
-    public EventStreamWriter(Exchange exchange)
+    /// <param name="exchange">The request; nothing of its response may be written.</param>
+    /// <param name="fields">Further field lines of the head, each with its CRLF.</param>
+    public EventStreamWriter(Exchange exchange, ReadOnlySpan<byte> fields = default)
     {
         _response = exchange.Response;
         _response.Start(200);
         _response.Field("Content-Type"u8, "text/event-stream"u8);
         _response.Field("Cache-Control"u8, "no-cache"u8);
+        if (!fields.IsEmpty) _response.RawFields(fields);
         _response.EndHeadChunked();
     }
 

@@ -6,14 +6,11 @@ using Turbo.Net.Upstream;
 
 namespace Turbo.Server.Ai;
 
-/// <summary>One message of a conversation, as the model is to see it.</summary>
-internal readonly record struct ChatTurn(bool IsAssistant, string Text);
-
 /// <summary>What to complete.</summary>
 /// <param name="Model">As the chat has it: an alias is replaced.</param>
 /// <param name="Turns">Oldest first; the last is the prompt.</param>
 /// <param name="User">For the upstream's abuse detection; opaque.</param>
-internal sealed record CompletionRequest(string Model, IReadOnlyList<ChatTurn> Turns, string User);
+internal sealed record CompletionRequest(string Model, IReadOnlyList<AiMessage> Turns, string User);
 
 /// <summary>Why there is no reply, or no whole one, in the words of the upstream where it had any.</summary>
 /// <param name="Status">The upstream's 4xx or 5xx; 502, 503 or 504 where it gave none.</param>

@@ -19,9 +19,9 @@ internal static class ChatCompletionsJson
             writer.WriteStartArray("messages"u8);
             for (int i = 0; i < what.request.Turns.Count; i++)
             {
-                ChatTurn turn = what.request.Turns[i];
+                AiMessage turn = what.request.Turns[i];
                 writer.WriteStartObject();
-                writer.WriteString("role"u8, turn.IsAssistant ? "assistant"u8 : "user"u8);
+                writer.WriteString("role"u8, NameOf(turn.Role));
                 writer.WriteString("content"u8, turn.Text);
                 writer.WriteEndObject();
             }
@@ -30,6 +30,13 @@ internal static class ChatCompletionsJson
             if (what.streams) writer.WriteBoolean("stream"u8, true);
             writer.WriteEndObject();
         });
+
+    private static ReadOnlySpan<byte> NameOf(AiRole role) => role switch
+    {
+        AiRole.Assistant => "assistant"u8,
+        AiRole.System => "system"u8,
+        _ => "user"u8,
+    };
 
     /// <summary>The text of the first choice; a model that refuses says so in the reply's place. False when there is none.</summary>
     public static bool TryReadReply(ReadOnlySpan<byte> json, out string reply, out CompletionUsage usage)

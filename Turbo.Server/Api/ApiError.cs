@@ -68,6 +68,12 @@ internal readonly record struct ApiError(int Status, string Message, string? Par
 
     public static ApiError Unavailable => new(503, "the database cannot be reached; try again", Code: "unavailable");
 
+    /// <summary>Redis is away, and somebody needs what it keeps.</summary>
+    public static ApiError CacheAway => new(503, "the cache cannot be reached; try again", Code: "unavailable");
+
+    /// <summary>What the request waited for was cut short by the server's stop.</summary>
+    public static ApiError Stopping => new(503, "the server is stopping; try again", Code: "unavailable");
+
     /// <summary>Redis is away, so that messages do not reach those who wait for them.</summary>
     public static ApiError BusAway => new(503, "messages cannot be delivered at the moment; try again", Code: "unavailable");
 

@@ -3,6 +3,7 @@ using Turbo.Net;
 using HttpMethod = Turbo.Net.HttpMethod;
 using Turbo.Net.Http1;
 using Turbo.Server.Auth;
+using Turbo.Server.Cache;
 using Turbo.Server.Logging;
 using Turbo.Server.Model;
 using Turbo.Server.Storage;
@@ -31,7 +32,7 @@ internal sealed class Dispatcher(AppHost app, RouteTable<Route> routes, RequestL
     {
         RequestContext context = ContextOf(exchange);
         RouteMatch<Route> match = routes.Match(exchange.Method, exchange.Path);
-        context.Begin(app.Events.Rent(), match.Target);
+        context.Begin(app.Events.Rent(), match);
         app.Requests.Begin(context.RouteClass);
         ValueTask handling;
         try
@@ -49,12 +50,18 @@ internal sealed class Dispatcher(AppHost app, RouteTable<Route> routes, RequestL
     }
 
     /// <summary>
-    /// Answers a request that the server refused before it had a handler. It has no event row: what there is of its
-    /// head may be anything.
+    /// Answers a request that the server refused. One that it refused before it had a handler has no event row: what there
+    /// is of its head may be anything.
     /// </summary>
     public void WriteError(Exchange exchange, int status, string message)
     {
         RequestContext context = ContextOf(exchange);
+        if (context.HasBegun)
+        {
+            // An opening handshake that is none: the handler's request goes on to its end.
+            context.Fail(new ApiError(status, message));
+            return;
+        }
         long started = app.Time.GetTimestamp();
         context.Client.Set(exchange, app.Options);
         context.Fail(new ApiError(status, message));
@@ -101,8 +108,11 @@ internal sealed class Dispatcher(AppHost app, RouteTable<Route> routes, RequestL
             return default;
         }
         bool needsSession = route.Access == Access.Session || (route.Access == Access.Proxy && app.Options.ProxyAuth == ProxyAuth.Session);
-        return needsSession ? Authenticate(context, route) : route.Handler(app, context);
+        return needsSession || route.Access == Access.Optional ? Authenticate(context, route) : Handle(context, route);
     }
+
+    private ValueTask Handle(RequestContext context, Route route) =>
+        app.Extension is { HasHooks: true } extension ? extension.RunHookedAsync(app, context, route) : route.Handler(app, context);
 
     // RFC 9110 §9.3.7; a preflight's CORS fields are those of every response.
     private static void AnswerOptions(Exchange exchange, RouteMatch<Route> match)
@@ -141,6 +151,7 @@ internal sealed class Dispatcher(AppHost app, RouteTable<Route> routes, RequestL
     {
         if (token.IsEmpty)
         {
+            if (route.Access == Access.Optional) return Handle(context, route);
             context.Fail(new ApiError(401, "this path needs a session: log in and send its token as Authorization: Bearer", Code: "missing_session"));
             return default;
         }
@@ -154,13 +165,13 @@ internal sealed class Dispatcher(AppHost app, RouteTable<Route> routes, RequestL
 
     private ValueTask Admit(RequestContext context, Route route, LiveSession? session)
     {
-        if (session is null)
+        if (session is null && route.Access != Access.Optional)
         {
             context.Fail(ApiError.InvalidSession);
             return default;
         }
         context.Session = session;
-        return route.Handler(app, context);
+        return Handle(context, route);
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
@@ -179,26 +190,33 @@ internal sealed class Dispatcher(AppHost app, RouteTable<Route> routes, RequestL
                 Complete(context);
                 throw;
             }
-            Answer(context, e);
+            context.Fail(ErrorOf(e));
         }
         Complete(context);
     }
 
-    private void Answer(RequestContext context, Exception failure)
+    /// <summary>What a client is told of a failure; the log is told what it was, where that is for us to know.</summary>
+    public ApiError ErrorOf(Exception failure)
     {
         switch (failure)
         {
+            case AppException e:
+                return new ApiError(e.Status, e.Message, e.Param, e.Code);
+            case AiException e:
+                return ApiError.Upstream(e.Failure);
+            case OperationCanceledException when app.Stopping.IsCancellationRequested:
+                return ApiError.Stopping;
             case StorageException { Failure: StorageFailure.Busy }:
-                context.Fail(ApiError.Overloaded);
-                break;
-            case StorageException { Failure: StorageFailure.Unavailable or StorageFailure.Closed } e:
-                app.Log.Error("handling a request", e);
-                context.Fail(ApiError.Unavailable);
-                break;
+                return ApiError.Overloaded;
+            case CacheException:
+                app.Log.Error("handling a request", failure);
+                return ApiError.CacheAway;
+            case StorageException { Failure: StorageFailure.Unavailable or StorageFailure.Closed }:
+                app.Log.Error("handling a request", failure);
+                return ApiError.Unavailable;
             default:
                 app.Log.Error("handling a request", failure);
-                context.Fail(ApiError.Internal);
-                break;
+                return ApiError.Internal;
         }
     }
 

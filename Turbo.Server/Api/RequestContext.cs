@@ -48,7 +48,8 @@ internal sealed class RequestContext(AppHost app, Exchange exchange)
     /// <summary>The request's event row, for what only the handler knows of it: model, usage, content.</summary>
     public EventRow Event { get; private set; } = null!;
 
-    private bool HasEvent => Event is not null;
+    /// <summary>Whether the dispatcher has the request.</summary>
+    public bool HasBegun => Event is not null;
 
     /// <summary>The arrival, a timestamp of the application's clock.</summary>
     public long Started { get; private set; }
@@ -62,10 +63,14 @@ internal sealed class RequestContext(AppHost app, Exchange exchange)
     /// <summary>Takes what the handler is to answer with, before <see cref="Send"/>.</summary>
     public IBufferWriter<byte> Content => _content;
 
-    public void Begin(EventRow row, Route? route)
+    /// <summary>Reads the path's parameters; null where the route has none.</summary>
+    public RoutePattern? Pattern { get; private set; }
+
+    public void Begin(EventRow row, RouteMatch<Route> match)
     {
         Event = row;
-        Route = route;
+        Route = match.Target;
+        Pattern = match.Pattern;
         Started = app.Time.GetTimestamp();
         row.Timestamp = app.Time.GetUtcNow().UtcDateTime;
         Client.Set(exchange, app.Options);
@@ -75,6 +80,7 @@ internal sealed class RequestContext(AppHost app, Exchange exchange)
     {
         Event = null!;
         Route = null;
+        Pattern = null;
         Session = null;
         HasClientLeft = false;
         IsTurnedAway = false;
@@ -87,8 +93,9 @@ internal sealed class RequestContext(AppHost app, Exchange exchange)
     /// <summary>
     /// Reads query and body, once. False when they are refused: the answer is then given and the handler returns.
     /// </summary>
-    public ValueTask<bool> ReadParametersAsync() =>
-        _hasParameters ? new ValueTask<bool>(true) : exchange.Body.IsEmpty ? new ValueTask<bool>(TakeParameters(default)) : ReadBodyAsync();
+    /// <param name="answersRefusal">Whether it answers where they are refused; else <see cref="Parameters.Error"/> says why, or the body's rejection.</param>
+    public ValueTask<bool> ReadParametersAsync(bool answersRefusal = true) =>
+        _hasParameters ? new ValueTask<bool>(true) : exchange.Body.IsEmpty ? new ValueTask<bool>(TakeParameters(default, answersRefusal)) : ReadBodyAsync(answersRefusal);
 
     /// <summary>Answers 400 if a parameter that was asked for was bad or missing.</summary>
     public bool RefusesParameters()
@@ -113,7 +120,13 @@ internal sealed class RequestContext(AppHost app, Exchange exchange)
         response.Field("Content-Type"u8, "application/json"u8);
         response.EndHead(content.Length);
         response.Write(content);
-        if (HasEvent) Event.Response.AppendUpTo(content, app.Events.BodyBytes);
+        KeepResponse(content);
+    }
+
+    /// <summary>Keeps content of the response in the request's event row, as much as EVENT_BODIES says.</summary>
+    public void KeepResponse(ReadOnlySpan<byte> content)
+    {
+        if (HasBegun) Event.Response.AppendUpTo(content, app.Events.BodyBytes);
     }
 
     /// <summary>Answers 200 with <c>{}</c>.</summary>
@@ -140,7 +153,7 @@ internal sealed class RequestContext(AppHost app, Exchange exchange)
         if (error.Status == 401) response.Field("WWW-Authenticate"u8, "Bearer"u8);
         if (error.HasRetryAfter) response.Field("Retry-After"u8, error.RetryAfterSeconds);
         SendStarted();
-        if (HasEvent) Event.Message.Set(error.Message);
+        if (HasBegun) Event.Message.Set(error.Message);
     }
 
     /// <summary>Records why the client did not get its response whole: it left, stopped reading, or was cut off by us.</summary>
@@ -152,21 +165,21 @@ internal sealed class RequestContext(AppHost app, Exchange exchange)
     });
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<bool> ReadBodyAsync()
+    private async ValueTask<bool> ReadBodyAsync(bool answersRefusal)
     {
         BodyContent content = await exchange.Body.ReadAllAsync();
         // Refused: the dispatcher says why.
-        return content.IsComplete && TakeParameters(content.Bytes.Span);
+        return content.IsComplete && TakeParameters(content.Bytes.Span, answersRefusal);
     }
 
-    private bool TakeParameters(ReadOnlySpan<byte> body)
+    private bool TakeParameters(ReadOnlySpan<byte> body, bool answersRefusal)
     {
         // As it was sent: the event writer takes the secrets out.
         Event.Request.AppendUpTo(body, app.Events.BodyBytes);
         ReadOnlySpan<byte> text = body.TrimStart(" \t\r\n"u8);
         if (!text.IsEmpty) TakeBody(text);
         if (!Parameters.HasError) Parameters.ReadQuery(exchange.Query);
-        return _hasParameters = !RefusesParameters();
+        return _hasParameters = !(answersRefusal ? RefusesParameters() : Parameters.HasError);
     }
 
     private void TakeBody(ReadOnlySpan<byte> text)

@@ -11,6 +11,9 @@ internal enum Access : byte
     /// <summary>Anyone; the session is not looked up.</summary>
     Public,
 
+    /// <summary>Anyone; a session that is presented and good is there.</summary>
+    Optional,
+
     /// <summary>Holders of a session.</summary>
     Session,
 

@@ -35,4 +35,9 @@ internal interface ICache
 }
 
 /// <summary>The shared cache did not answer.</summary>
-internal sealed class CacheException(string message, Exception inner) : Exception(message, inner);
+public sealed class CacheException : Exception
+{
+    internal CacheException(string message, Exception inner) : base(message, inner)
+    {
+    }
+}

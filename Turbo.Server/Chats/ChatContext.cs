@@ -6,7 +6,7 @@ using Turbo.Server.Storage;
 namespace Turbo.Server.Chats;
 
 /// <summary>A chat that the caller may prompt, and what of it goes upstream before the prompt, oldest first.</summary>
-internal sealed record ChatConversation(Chat Chat, List<ChatTurn> Turns);
+internal sealed record ChatConversation(Chat Chat, List<AiMessage> Turns);
 
 /// <summary>
 /// What was said in a chat, for its next prompt (contract section 6): from the cache, else rebuilt from the table. The
@@ -91,11 +91,11 @@ internal sealed class ChatContext
             bytes += known[first - 1].Bytes;
             if (bytes > _maxBytes) break;
         }
-        List<ChatTurn> turns = new(2 * (known.Count - first) + 1);
+        List<AiMessage> turns = new(2 * (known.Count - first) + 1);
         for (int i = first; i < known.Count; i++)
         {
-            turns.Add(new ChatTurn(IsAssistant: false, known[i].Prompt));
-            turns.Add(new ChatTurn(IsAssistant: true, known[i].Reply));
+            turns.Add(new AiMessage(AiRole.User, known[i].Prompt));
+            turns.Add(new AiMessage(AiRole.Assistant, known[i].Reply));
         }
         return new ChatConversation(chat, turns);
     }

@@ -244,7 +244,7 @@ internal sealed class Prompts
 
     private static CompletionRequest Request(ChatConversation conversation, ChatMessage message)
     {
-        conversation.Turns.Add(new ChatTurn(IsAssistant: false, message.Prompt));
+        conversation.Turns.Add(new AiMessage(AiRole.User, message.Prompt));
         string user = Convert.ToBase64String(Encoding.UTF8.GetBytes($"{message.UserId}-{message.ChatId}"));
         return new CompletionRequest(message.Model, conversation.Turns, user);
     }

@@ -1,10 +1,6 @@
-using System.Net.Sockets;
 using Turbo.Net;
-using Turbo.Net.Tls;
 using Turbo.Server.Logging;
 using Turbo.Server.Mock;
-using Turbo.Server.Redis;
-using Turbo.Server.Storage;
 
 namespace Turbo.Server.Cli;
 
@@ -43,21 +39,9 @@ internal static class ServeCommand
         {
             app = await AppHost.StartAsync(options).WaitAsync(s_startTimeout, signals.Token).ConfigureAwait(false);
         }
-        catch (SocketException e)
+        catch (Exception e) when (StartFailure.Of(e, options) is { } failure)
         {
-            return Fail($"turbo: ADDRESS=\"{string.Join(',', options.Addresses)}\": cannot listen: {e.Message}", ExitCode.Failed);
-        }
-        catch (InvalidCertificateException e)
-        {
-            return Fail(TlsPair.Line(e), ExitCode.Usage);
-        }
-        catch (StorageException e)
-        {
-            return Fail($"turbo: DB_ADDRESS=\"{options.Database}\": {OptionMask.Printable(e.Message)}", ExitCode.Failed);
-        }
-        catch (RedisUnavailableException e)
-        {
-            return Fail($"turbo: REDIS_ADDRESS=\"{options.Redis}\": {OptionMask.Printable(e.Message)}", ExitCode.Failed);
+            return Fail(failure.Line, failure.ExitCode);
         }
         catch (TimeoutException)
         {

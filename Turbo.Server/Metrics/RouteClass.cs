@@ -21,6 +21,8 @@ internal enum RouteClass : byte
     SavedPrompt,
     /// <summary>/v1/*</summary>
     Proxy,
+    /// <summary>The endpoints of an application built on Turbo.</summary>
+    App,
     /// <summary>Refused before there was a route: what was sent is not HTTP, or over a limit.</summary>
     Rejected,
 }

@@ -35,6 +35,9 @@ internal sealed class RedisServer : IDisposable
     /// <summary>An empty database on the server that all tests share; channels are the server's.</summary>
     public static RedisAddress NextDatabase() => s_shared.Value.Address with { Database = Interlocked.Increment(ref s_databases) % Databases };
 
+    /// <summary>The same as REDIS_ADDRESS has it.</summary>
+    public static string NextUrl() => $"redis://127.0.0.1:{s_shared.Value.Port}/{NextDatabase().Database}";
+
     /// <summary>Called once, after all tests.</summary>
     public static void StopShared()
     {

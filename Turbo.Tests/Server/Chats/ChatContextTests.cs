@@ -178,7 +178,7 @@ internal sealed class ChatContextTests(DatabaseKind kind) : StoreFixture(kind)
     private async Task AppendAsync(string prompt) => Assert.That(await Db.Chats.AppendAsync(Message(prompt)));
 
     private async Task<string> PromptsAsync() =>
-        string.Join(' ', (await _context.OpenAsync(_chat.Id, _user.Id, 3))!.Turns.Where(static turn => !turn.IsAssistant).Select(static turn => turn.Text));
+        string.Join(' ', (await _context.OpenAsync(_chat.Id, _user.Id, 3))!.Turns.Where(static turn => turn.Role == Turbo.Server.AiRole.User).Select(static turn => turn.Text));
 
     /// <summary>A cache that lets a test act around a list's making, or that is away.</summary>
     private sealed class HookedCache(ICache cache) : ICache
