@@ -27,6 +27,13 @@ public readonly struct RouteMatch<T>
     public RoutePattern? Pattern { get; }
 }
 
+/// <summary>A route as it was added to a <see cref="RouteTable{T}"/>.</summary>
+/// <typeparam name="T">What a route leads to.</typeparam>
+/// <param name="Method">Its method; null for any.</param>
+/// <param name="Path">Its path, as it was given.</param>
+/// <param name="Target">What it leads to.</param>
+public readonly record struct RegisteredRoute<T>(HttpMethod? Method, string Path, T Target);
+
 /// <summary>
 /// Path bytes and method → target. Exact paths are one hash lookup; after them come paths with parameters
 /// (<see cref="RoutePattern"/>), a literal segment before a parameter, and then paths that end in '*' and match
@@ -46,10 +53,14 @@ public class RouteTable<T> where T : class
         public Entry? Next;
     }
 
+    private readonly List<RegisteredRoute<T>> _registered = [];
     private readonly List<Entry> _entries = [];
     private readonly List<Entry> _patterns = [];
     private readonly List<Entry> _prefixes = [];
     private Entry?[] _buckets = new Entry?[16];
+
+    /// <summary>Every route, in the order in which they were added.</summary>
+    public IReadOnlyList<RegisteredRoute<T>> Registered => _registered;
 
     /// <summary>Adds a route for GET, and for HEAD unless that has its own.</summary>
     public void Get(ReadOnlySpan<byte> path, T target) => Map(HttpMethod.Get, path, target);
@@ -64,6 +75,7 @@ public class RouteTable<T> where T : class
         if (entry.Any is not null) throw new ArgumentException($"two routes for {Encoding.ASCII.GetString(path)}");
         entry.Any = target;
         SetAllow(entry);
+        _registered.Add(new RegisteredRoute<T>(null, Encoding.UTF8.GetString(path), target));
     }
 
     /// <summary>Adds a route. A second one for the same method and path throws.</summary>
@@ -73,6 +85,7 @@ public class RouteTable<T> where T : class
         if (entry.ByMethod[(int)method] is not null) throw new ArgumentException($"two routes for {method} {Encoding.ASCII.GetString(path)}");
         entry.ByMethod[(int)method] = target;
         SetAllow(entry);
+        _registered.Add(new RegisteredRoute<T>(method, Encoding.UTF8.GetString(path), target));
     }
 
     /// <summary>Whether a path was added as it is written here, for whatever method.</summary>

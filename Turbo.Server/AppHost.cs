@@ -9,6 +9,7 @@ using Turbo.Server.Chats;
 using Turbo.Server.Events;
 using Turbo.Server.Logging;
 using Turbo.Server.Metrics;
+using Turbo.Server.OpenApi;
 using Turbo.Server.Storage;
 using Turbo.Server.Streams;
 
@@ -71,7 +72,9 @@ internal sealed class AppHost : IAsyncDisposable
         ChatStreams = new StreamApi(this, cors);
         PublishedEvents = new EventApi(this, cors);
 
-        Dispatcher dispatcher = _dispatcher = new Dispatcher(this, Routes.Build(options, extension), new RequestLog(logWriter, options.LogLevel));
+        RouteTable<Route> routes = Routes.Build(options, extension);
+        Description = new DescriptionApi(new ApiSurface(routes, options.ProxyAuth));
+        Dispatcher dispatcher = _dispatcher = new Dispatcher(this, routes, new RequestLog(logWriter, options.LogLevel));
         TurboServerOptions serverOptions = new()
         {
             EndPoints = certificate is null ? endPoints : [],
@@ -141,6 +144,8 @@ internal sealed class AppHost : IAsyncDisposable
     public EventApi PublishedEvents { get; }
 
     public ProxyApi Proxy { get; }
+
+    public DescriptionApi Description { get; }
 
     public HealthApi Health { get; }
 

@@ -1,6 +1,7 @@
 using Turbo.Net;
 using Turbo.Server.Api;
 using Turbo.Server.Metrics;
+using Turbo.Server.OpenApi;
 
 namespace Turbo.Server;
 
@@ -13,48 +14,51 @@ internal static class Routes
     {
         RouteTable<Route> routes = new();
 
-        Read(routes, "/healthz"u8, new(Access.Public, static (_, context) => HealthApi.Alive(context)) { IsProbe = true });
-        Read(routes, "/readyz"u8, new(Access.Public, static (app, context) => app.Health.ReadyAsync(context)) { IsProbe = true });
-        if (options.Metrics) routes.Get("/metrics"u8, new(Access.Public, static (app, context) => app.MetricsPage.HandleAsync(context)) { IsProbe = true, Class = RouteClass.Metrics });
+        Read(routes, "/healthz"u8, new(Access.Public, static (_, context) => HealthApi.Alive(context), ServerDescriptions.Alive) { IsProbe = true });
+        Read(routes, "/readyz"u8, new(Access.Public, static (app, context) => app.Health.ReadyAsync(context), ServerDescriptions.Ready) { IsProbe = true });
+        if (options.Metrics) routes.Get("/metrics"u8, new(Access.Public, static (app, context) => app.MetricsPage.HandleAsync(context), ServerDescriptions.Metrics) { IsProbe = true, Class = RouteClass.Metrics });
 
-        Write(routes, "/user/signup"u8, new(Access.Public, static (app, context) => app.Users.SignUpAsync(context)));
-        Write(routes, "/user/login"u8, new(Access.Public, static (app, context) => app.Users.LogInAsync(context)));
-        Read(routes, "/user/logout"u8, new(Access.Public, static (app, context) => app.Users.LogOutAsync(context)));
-        Read(routes, "/user/read"u8, new(Access.Session, static (app, context) => app.Users.ReadAsync(context)));
-        Write(routes, "/user/update"u8, new(Access.Session, static (app, context) => app.Users.UpdateAsync(context)));
-        Read(routes, "/user/session"u8, new(Access.Session, static (app, context) => app.Users.SessionAsync(context)));
-        Write(routes, "/user/password/update"u8, new(Access.Session, static (app, context) => app.Users.UpdatePasswordAsync(context)));
+        Page(routes, "/openapi.json"u8, new(Access.Public, static (app, context) => app.Description.SendOpenApiAsync(context), ServerDescriptions.OpenApi));
+        Page(routes, "/docs"u8, new(Access.Public, static (app, context) => app.Description.SendDocsAsync(context), ServerDescriptions.Docs));
 
-        Write(routes, "/group/create"u8, new(Access.Session, static (app, context) => app.Groups.CreateAsync(context)));
-        Read(routes, "/group/read"u8, new(Access.Session, static (app, context) => app.Groups.ReadAsync(context)));
-        Write(routes, "/group/update"u8, new(Access.Session, static (app, context) => app.Groups.UpdateAsync(context)));
-        Write(routes, "/group/delete"u8, new(Access.Session, static (app, context) => app.Groups.DeleteAsync(context)));
-        Read(routes, "/group/index"u8, new(Access.Session, static (app, context) => app.Groups.IndexAsync(context)));
-        Read(routes, "/group/members"u8, new(Access.Session, static (app, context) => app.Groups.MembersAsync(context)));
-        Write(routes, "/group/members/add"u8, new(Access.Session, static (app, context) => app.Groups.AddMembersAsync(context)));
-        Write(routes, "/group/members/remove"u8, new(Access.Session, static (app, context) => app.Groups.RemoveMembersAsync(context)));
+        Write(routes, "/user/signup"u8, new(Access.Public, static (app, context) => app.Users.SignUpAsync(context), UserDescriptions.SignUp));
+        Write(routes, "/user/login"u8, new(Access.Public, static (app, context) => app.Users.LogInAsync(context), UserDescriptions.LogIn));
+        Read(routes, "/user/logout"u8, new(Access.Public, static (app, context) => app.Users.LogOutAsync(context), UserDescriptions.LogOut));
+        Read(routes, "/user/read"u8, new(Access.Session, static (app, context) => app.Users.ReadAsync(context), UserDescriptions.Read));
+        Write(routes, "/user/update"u8, new(Access.Session, static (app, context) => app.Users.UpdateAsync(context), UserDescriptions.Update));
+        Read(routes, "/user/session"u8, new(Access.Session, static (app, context) => app.Users.SessionAsync(context), UserDescriptions.Session));
+        Write(routes, "/user/password/update"u8, new(Access.Session, static (app, context) => app.Users.UpdatePasswordAsync(context), UserDescriptions.UpdatePassword));
 
-        Write(routes, "/chat/create"u8, new(Access.Session, static (app, context) => app.Chats.CreateAsync(context)));
-        Read(routes, "/chat/read"u8, new(Access.Session, static (app, context) => app.Chats.ReadAsync(context)));
-        Write(routes, "/chat/update"u8, new(Access.Session, static (app, context) => app.Chats.UpdateAsync(context)));
-        Write(routes, "/chat/delete"u8, new(Access.Session, static (app, context) => app.Chats.DeleteAsync(context)));
-        Read(routes, "/chat/index"u8, new(Access.Session, static (app, context) => app.Chats.IndexAsync(context)));
-        Write(routes, "/chat/user/add"u8, new(Access.Session, static (app, context) => app.Chats.AddUserAsync(context)));
-        Write(routes, "/chat/user/remove"u8, new(Access.Session, static (app, context) => app.Chats.RemoveUserAsync(context)));
+        Write(routes, "/group/create"u8, new(Access.Session, static (app, context) => app.Groups.CreateAsync(context), GroupDescriptions.Create));
+        Read(routes, "/group/read"u8, new(Access.Session, static (app, context) => app.Groups.ReadAsync(context), GroupDescriptions.Read));
+        Write(routes, "/group/update"u8, new(Access.Session, static (app, context) => app.Groups.UpdateAsync(context), GroupDescriptions.Update));
+        Write(routes, "/group/delete"u8, new(Access.Session, static (app, context) => app.Groups.DeleteAsync(context), GroupDescriptions.Delete));
+        Read(routes, "/group/index"u8, new(Access.Session, static (app, context) => app.Groups.IndexAsync(context), GroupDescriptions.Index));
+        Read(routes, "/group/members"u8, new(Access.Session, static (app, context) => app.Groups.MembersAsync(context), GroupDescriptions.Members));
+        Write(routes, "/group/members/add"u8, new(Access.Session, static (app, context) => app.Groups.AddMembersAsync(context), GroupDescriptions.AddMembers));
+        Write(routes, "/group/members/remove"u8, new(Access.Session, static (app, context) => app.Groups.RemoveMembersAsync(context), GroupDescriptions.RemoveMembers));
 
-        Write(routes, "/chat/prompt"u8, new(Access.Session, static (app, context) => app.Chats.PromptAsync(context)));
-        Read(routes, "/chat/stream"u8, new(Access.Session, static (app, context) => app.ChatStreams.SubscribeAsync(context)) { TakesTokenParameter = true });
+        Write(routes, "/chat/create"u8, new(Access.Session, static (app, context) => app.Chats.CreateAsync(context), ChatDescriptions.Create));
+        Read(routes, "/chat/read"u8, new(Access.Session, static (app, context) => app.Chats.ReadAsync(context), ChatDescriptions.Read));
+        Write(routes, "/chat/update"u8, new(Access.Session, static (app, context) => app.Chats.UpdateAsync(context), ChatDescriptions.Update));
+        Write(routes, "/chat/delete"u8, new(Access.Session, static (app, context) => app.Chats.DeleteAsync(context), ChatDescriptions.Delete));
+        Read(routes, "/chat/index"u8, new(Access.Session, static (app, context) => app.Chats.IndexAsync(context), ChatDescriptions.Index));
+        Write(routes, "/chat/user/add"u8, new(Access.Session, static (app, context) => app.Chats.AddUserAsync(context), ChatDescriptions.AddUser));
+        Write(routes, "/chat/user/remove"u8, new(Access.Session, static (app, context) => app.Chats.RemoveUserAsync(context), ChatDescriptions.RemoveUser));
 
-        Write(routes, "/prompt/create"u8, new(Access.Session, static (app, context) => app.SavedPrompts.CreateAsync(context)));
-        Read(routes, "/prompt/read"u8, new(Access.Session, static (app, context) => app.SavedPrompts.ReadAsync(context)));
-        Write(routes, "/prompt/update"u8, new(Access.Session, static (app, context) => app.SavedPrompts.UpdateAsync(context)));
-        Write(routes, "/prompt/delete"u8, new(Access.Session, static (app, context) => app.SavedPrompts.DeleteAsync(context)));
-        Read(routes, "/prompt/index"u8, new(Access.Session, static (app, context) => app.SavedPrompts.IndexAsync(context)));
+        Write(routes, "/chat/prompt"u8, new(Access.Session, static (app, context) => app.Chats.PromptAsync(context), ChatDescriptions.Prompt));
+        Read(routes, "/chat/stream"u8, new(Access.Session, static (app, context) => app.ChatStreams.SubscribeAsync(context), ChatDescriptions.Stream) { TakesTokenParameter = true });
 
-        Write(routes, "/event/publish"u8, new(Access.Session, static (app, context) => app.PublishedEvents.PublishAsync(context)));
-        Read(routes, "/event/subscribe"u8, new(Access.Session, static (app, context) => app.PublishedEvents.SubscribeAsync(context)) { TakesTokenParameter = true });
+        Write(routes, "/prompt/create"u8, new(Access.Session, static (app, context) => app.SavedPrompts.CreateAsync(context), PromptDescriptions.Create));
+        Read(routes, "/prompt/read"u8, new(Access.Session, static (app, context) => app.SavedPrompts.ReadAsync(context), PromptDescriptions.Read));
+        Write(routes, "/prompt/update"u8, new(Access.Session, static (app, context) => app.SavedPrompts.UpdateAsync(context), PromptDescriptions.Update));
+        Write(routes, "/prompt/delete"u8, new(Access.Session, static (app, context) => app.SavedPrompts.DeleteAsync(context), PromptDescriptions.Delete));
+        Read(routes, "/prompt/index"u8, new(Access.Session, static (app, context) => app.SavedPrompts.IndexAsync(context), PromptDescriptions.Index));
 
-        routes.Any("/v1/*"u8, new(Access.Proxy, static (app, context) => app.Proxy.HandleAsync(context)) { Class = RouteClass.Proxy });
+        Write(routes, "/event/publish"u8, new(Access.Session, static (app, context) => app.PublishedEvents.PublishAsync(context), EventDescriptions.Publish));
+        Read(routes, "/event/subscribe"u8, new(Access.Session, static (app, context) => app.PublishedEvents.SubscribeAsync(context), EventDescriptions.Subscribe) { TakesTokenParameter = true });
+
+        routes.Any("/v1/*"u8, new(Access.Proxy, static (app, context) => app.Proxy.HandleAsync(context), ServerDescriptions.Proxy) { Class = RouteClass.Proxy });
 
         extension?.AddTo(routes);
         return routes;
@@ -69,6 +73,8 @@ internal static class Routes
     }
 
     private static void Write(RouteTable<Route> routes, ReadOnlySpan<byte> path, Route route) => routes.Post(path, route with { Class = ClassOf(path, route) });
+
+    private static void Page(RouteTable<Route> routes, ReadOnlySpan<byte> path, Route route) => routes.Get(path, route with { Class = RouteClass.Page });
 
     private static RouteClass ClassOf(ReadOnlySpan<byte> path, Route route) =>
         route.IsProbe ? RouteClass.Probe

@@ -1,4 +1,5 @@
 using Turbo.Server.Metrics;
+using Turbo.Server.OpenApi;
 
 namespace Turbo.Server.Api;
 
@@ -22,7 +23,10 @@ internal enum Access : byte
 }
 
 /// <summary>What a path and method lead to.</summary>
-internal sealed record Route(Access Access, RouteHandler Handler)
+/// <param name="Access">Whom it admits.</param>
+/// <param name="Handler">Handles a request.</param>
+/// <param name="Description">What it does, for its caller; null for an application's own.</param>
+internal sealed record Route(Access Access, RouteHandler Handler, RouteDescription? Description = null)
 {
     /// <summary>What its requests are counted under.</summary>
     public RouteClass Class { get; init; }

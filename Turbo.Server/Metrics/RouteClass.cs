@@ -19,6 +19,8 @@ internal enum RouteClass : byte
     Event,
     /// <summary>/prompt/…, the prompts that are kept.</summary>
     SavedPrompt,
+    /// <summary>What a browser shows, and the description of the routes.</summary>
+    Page,
     /// <summary>/v1/*</summary>
     Proxy,
     /// <summary>The endpoints of an application built on Turbo.</summary>

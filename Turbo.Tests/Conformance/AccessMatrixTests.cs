@@ -17,6 +17,8 @@ internal sealed partial class AccessMatrixTests(DatabaseKind kind) : StreamFixtu
         ("GET  /healthz",              "",                                                  [200,  200,   200,    200,   200]),
         ("GET  /readyz",               "",                                                  [200,  200,   200,    200,   200]),
         ("GET  /metrics",              "",                                                  [200,  200,   200,    200,   200]),
+        ("GET  /openapi.json",         "",                                                  [200,  200,   200,    200,   200]),
+        ("GET  /docs",                 "",                                                  [200,  200,   200,    200,   200]),
         ("GET  /nowhere",              "",                                                  [404,  404,   404,    404,   404]),
 
         ("POST /user/signup",          "username=new-{role}&password=x",                    [200,  200,   200,    200,   200]),

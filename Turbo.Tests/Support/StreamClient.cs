@@ -62,10 +62,14 @@ internal sealed class SseClient : StreamClient
     /// <summary>Comment lines so far.</summary>
     public int Comments { get; private set; }
 
-    public static async Task<SseClient> OpenAsync(TestApp app, string target, string? token)
+    /// <param name="app">Where.</param>
+    /// <param name="target">The stream.</param>
+    /// <param name="token">Whose.</param>
+    /// <param name="form">Its parameters in the body of a POST, rather than a GET.</param>
+    public static async Task<SseClient> OpenAsync(TestApp app, string target, string? token, HttpContent? form = null)
     {
         HttpClient http = new(app.Handler()) { Timeout = Timeout.InfiniteTimeSpan };
-        HttpRequestMessage request = new(HttpMethod.Get, app.Origin() + target);
+        HttpRequestMessage request = new(form is null ? HttpMethod.Get : HttpMethod.Post, app.Origin() + target) { Content = form };
         if (token is not null) request.Headers.TryAddWithoutValidation("Authorization", $"Bearer {token}");
         HttpResponseMessage response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead).WaitAsync(Until.Deadline);
         Assert.That((int)response.StatusCode, Is.EqualTo(200), target);
