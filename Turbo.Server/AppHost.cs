@@ -60,6 +60,8 @@ internal sealed class AppHost : IAsyncDisposable
         Chats = new ChatApi(this);
         SavedPrompts = new SavedPromptApi(this);
         Health = new HealthApi(this);
+        OwnEvents = new OwnEventsApi(this);
+        Web = new WebPage();
         MetricsPage = new MetricsApi(this);
         Cors cors = Cors = new Cors(options.CorsOrigins);
         Gateway = new OpenAiGateway(options, time, cors.Write);
@@ -148,6 +150,11 @@ internal sealed class AppHost : IAsyncDisposable
     public DescriptionApi Description { get; }
 
     public HealthApi Health { get; }
+
+    public OwnEventsApi OwnEvents { get; }
+
+    /// <summary>The page at <c>/</c>.</summary>
+    public WebPage Web { get; }
 
     public MetricsApi MetricsPage { get; }
 

@@ -2,15 +2,28 @@ using Turbo.Net;
 using Turbo.Server.Api;
 using Turbo.Server.Metrics;
 using Turbo.Server.OpenApi;
+using HttpMethod = Turbo.Net.HttpMethod;
 
 namespace Turbo.Server;
 
 /// <summary>The whole URL surface.</summary>
 internal static class Routes
 {
+    /// <summary>Turbo's own, what an application built on it adds, and the page where that has left its place free.</summary>
     /// <param name="options">Which of Turbo's own there are.</param>
     /// <param name="extension">The endpoints of an application built on Turbo; null without one.</param>
     public static RouteTable<Route> Build(AppOptions options, AppExtension? extension = null)
+    {
+        RouteTable<Route> routes = Own(options);
+        extension?.AddTo(routes);
+        if (routes.Match(HttpMethod.Get, "/"u8).IsKnownPath || routes.Match(HttpMethod.Get, "/web/"u8).IsKnownPath) return routes;
+        Page(routes, "/"u8, new(Access.Public, static (app, context) => app.Web.SendPageAsync(context), ServerDescriptions.WebPage));
+        Page(routes, "/web/*"u8, new(Access.Public, static (app, context) => app.Web.SendFileAsync(context)) { IsPartOfPage = true });
+        return routes;
+    }
+
+    /// <summary>The routes that no application can take the place of.</summary>
+    public static RouteTable<Route> Own(AppOptions options)
     {
         RouteTable<Route> routes = new();
 
@@ -25,6 +38,7 @@ internal static class Routes
         Write(routes, "/user/login"u8, new(Access.Public, static (app, context) => app.Users.LogInAsync(context), UserDescriptions.LogIn));
         Read(routes, "/user/logout"u8, new(Access.Public, static (app, context) => app.Users.LogOutAsync(context), UserDescriptions.LogOut));
         Read(routes, "/user/read"u8, new(Access.Session, static (app, context) => app.Users.ReadAsync(context), UserDescriptions.Read));
+        Read(routes, "/user/find"u8, new(Access.Session, static (app, context) => app.Users.FindAsync(context), UserDescriptions.Find));
         Write(routes, "/user/update"u8, new(Access.Session, static (app, context) => app.Users.UpdateAsync(context), UserDescriptions.Update));
         Read(routes, "/user/session"u8, new(Access.Session, static (app, context) => app.Users.SessionAsync(context), UserDescriptions.Session));
         Write(routes, "/user/password/update"u8, new(Access.Session, static (app, context) => app.Users.UpdatePasswordAsync(context), UserDescriptions.UpdatePassword));
@@ -57,10 +71,11 @@ internal static class Routes
 
         Write(routes, "/event/publish"u8, new(Access.Session, static (app, context) => app.PublishedEvents.PublishAsync(context), EventDescriptions.Publish));
         Read(routes, "/event/subscribe"u8, new(Access.Session, static (app, context) => app.PublishedEvents.SubscribeAsync(context), EventDescriptions.Subscribe) { TakesTokenParameter = true });
+        Read(routes, "/event/index"u8, new(Access.Session, static (app, context) => app.OwnEvents.IndexAsync(context), EventDescriptions.Index));
+        Read(routes, "/usage/index"u8, new(Access.Session, static (app, context) => app.OwnEvents.UsageAsync(context), EventDescriptions.Usage));
 
         routes.Any("/v1/*"u8, new(Access.Proxy, static (app, context) => app.Proxy.HandleAsync(context), ServerDescriptions.Proxy) { Class = RouteClass.Proxy });
 
-        extension?.AddTo(routes);
         return routes;
     }
 
@@ -83,7 +98,7 @@ internal static class Routes
         : path[1..].StartsWith("chat/"u8) ? RouteClass.Chat
         : path[1..].StartsWith("user/"u8) ? RouteClass.User
         : path[1..].StartsWith("group/"u8) ? RouteClass.Group
-        : path[1..].StartsWith("event/"u8) ? RouteClass.Event
+        : path[1..].StartsWith("event/"u8) || path[1..].StartsWith("usage/"u8) ? RouteClass.Event
         : path[1..].StartsWith("prompt/"u8) ? RouteClass.SavedPrompt
         : throw new ArgumentException("a route of no class");
 }

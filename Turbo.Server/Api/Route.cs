@@ -36,4 +36,7 @@ internal sealed record Route(Access Access, RouteHandler Handler, RouteDescripti
 
     /// <summary>Whether the <c>token</c> parameter is a credential: the two stream routes.</summary>
     public bool TakesTokenParameter { get; init; }
+
+    /// <summary>Whether it is a file of a page, of which no caller needs a description.</summary>
+    public bool IsPartOfPage { get; init; }
 }

@@ -78,6 +78,19 @@ internal sealed class UserApi(AppHost app)
     public async ValueTask SessionAsync(RequestContext context) =>
         AnswerUser(context, await app.Db.Users.FindAsync(context.RequiredSession.UserId));
 
+    /// <summary>
+    /// Whom a username belongs to, so that people can add each other to groups and chats without knowing ids. One exact
+    /// name, for holders of a session: no more than signing up tells anyone.
+    /// </summary>
+    public async ValueTask FindAsync(RequestContext context)
+    {
+        if (!await context.ReadParametersAsync()) return;
+        string username = context.Parameters.RequiredText("username"u8, MaxName);
+        if (context.RefusesParameters()) return;
+        if (await app.Db.Users.FindByUsernameAsync(username) is { } user) AnswerUser(context, user with { Groups = [] });
+        else context.Fail(ApiError.NoRecord("user", "username"));
+    }
+
     public async ValueTask UpdateAsync(RequestContext context)
     {
         if (!await context.ReadParametersAsync() || RefusesOthers(context)) return;

@@ -10,7 +10,7 @@ namespace Turbo.Server;
 internal sealed class AppExtension(TurboApp app)
 {
     // Tells at once what is malformed or taken, whatever of Turbo's own surface the options leave out.
-    private readonly RouteTable<Route> _check = Routes.Build(AppOptions.Defaults, extension: null);
+    private readonly RouteTable<Route> _check = Routes.Own(AppOptions.Defaults);
     private readonly List<(HttpMethod Method, byte[] Path, Route Route)> _routes = [];
 
     public List<Func<AppRequest, Task>> Before { get; } = [];

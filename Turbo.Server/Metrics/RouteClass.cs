@@ -16,6 +16,7 @@ internal enum RouteClass : byte
     Prompt,
     /// <summary>The two subscriptions.</summary>
     Stream,
+    /// <summary>Events and usage.</summary>
     Event,
     /// <summary>/prompt/…, the prompts that are kept.</summary>
     SavedPrompt,

@@ -29,7 +29,7 @@ internal sealed record ApiPath(string Template, List<ApiOperation> Operations)
         "group" => "Groups",
         "chat" => "Chats",
         "prompt" => "Saved prompts",
-        "event" => "Events",
+        "event" or "usage" => "Events",
         "v1" => "Proxy",
         _ => "Server",
     };
@@ -52,6 +52,7 @@ internal sealed class ApiSurface
         HashSet<string> ids = [];
         foreach (RegisteredRoute<Route> route in routes.Registered)
         {
+            if (route.Target.IsPartOfPage) continue;
             string template = Template(route.Path);
             if (!paths.TryGetValue(template, out ApiPath? path))
             {

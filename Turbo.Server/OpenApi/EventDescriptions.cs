@@ -21,4 +21,21 @@ internal static class EventDescriptions
         Streamed = Shapes.PublishedEvent,
         Errors = [s_noGroup, new(403, "origin_not_allowed", "a page of an origin that CORS_ORIGINS does not name opens a WebSocket with its visitor's cookie")],
     };
+
+    public static readonly RouteDescription Index = new("List one's calls that used tokens, and requests that failed")
+    {
+        Details = "The caller's own, newest first, without their bodies. They are stored in the background, within a second or so.",
+        Parameters =
+        [
+            new("limit", "1 to 200; by default 50", ParameterKind.Integer) { Min = 1, Example = "50" },
+            new("before", "the last `ID` of the page before") { MaxLength = 64, Example = "01a22957-4a75-7c63-bdce-d770a4815078" },
+        ],
+        Answer = Shapes.Events,
+    };
+
+    public static readonly RouteDescription Usage = new("Sum one's tokens by model")
+    {
+        Parameters = [new("since", "how far back, at most `366d`; by default `30d`") { MaxLength = 16, Example = "30d" }],
+        Answer = Shapes.Usage,
+    };
 }

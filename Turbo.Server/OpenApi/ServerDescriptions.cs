@@ -25,6 +25,13 @@ internal static class ServerDescriptions
 
     public static readonly RouteDescription Docs = new("This description, for people") { Answer = null, MediaType = "text/html" };
 
+    public static readonly RouteDescription WebPage = new("The web page, for people")
+    {
+        Details = "Sign up, chats, groups and usage, in a browser. Its scripts and styles lie below `/web/`. Where an application registers something here, that is there instead.",
+        Answer = null,
+        MediaType = "text/html",
+    };
+
     public static readonly RouteDescription Proxy = new("Anything of OpenAI's API")
     {
         Details = "Goes to OPENAI_API_URL and comes back byte for byte as it arrives, event streams and WebSockets (`Upgrade: websocket`) included; `Host` and `Authorization` are replaced, `Cookie` and hop-by-hop fields left out. Errors of the upstream are the upstream's own. Below `/v1` the path may have any number of segments. PROXY_AUTH says who may: holders of a session, or anyone.",

@@ -4,6 +4,7 @@ namespace Turbo.Server.OpenApi;
 internal sealed record Shape(string Type)
 {
     public static Shape Text { get; } = new("string");
+    public static Shape Integer { get; } = new("integer");
     public static Shape Flag { get; } = new("boolean");
 
     /// <summary>RFC 3339, UTC.</summary>

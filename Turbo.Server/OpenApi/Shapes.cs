@@ -10,6 +10,8 @@ internal static class Shapes
         new("CreatedAt", Time), new("UpdatedAt", Time), new("DeletedAt", Time with { IsNullable = true }, "null unless it is gone"),
     ];
 
+    private static readonly Shape s_count = Integer with { IsNullable = true };
+
     public static readonly Shape Empty = Object();
 
     public static readonly Shape Error = Named("Error", "What every error of Turbo's own is; the one shape that OpenAI's libraries read.",
@@ -49,6 +51,18 @@ internal static class Shapes
 
     public static readonly Shape PublishedEvent = Named("PublishedEvent", "What a topic's stream carries.",
         new("topic", Text), new("data", new Shape("")), new("user_id", Text, "who published it"), new("group_id", Text));
+
+    public static readonly Shape Event = Named("Event", "A request, as it was recorded, without its bodies.",
+        [
+            new("ID", Text), new("Timestamp", Time), new("ClientIP", Text), new("Endpoint", Text, "the path"), new("Status", Integer),
+            new("Message", Text, "what went wrong, where something did"), new("Duration", Integer, "nanoseconds"), new("Method", Text), new("Params", Text), new("UserID", Text),
+            new("model", Text), new("prompt_tokens", s_count), new("completion_tokens", s_count), new("total_tokens", s_count), new("ttfb", s_count, "nanoseconds to the upstream's first byte"),
+        ]);
+
+    public static readonly Shape Events = Object(new Property("events", ArrayOf(Event)));
+
+    public static readonly Shape Usage = Object(new Property("usage", ArrayOf(Object(
+        new("model", Text), new("calls", Integer), new("prompt_tokens", Integer), new("completion_tokens", Integer), new("total_tokens", Integer)))));
 
     public static readonly Shape OneUser = Object(new Property("user", User));
 

@@ -58,6 +58,14 @@ internal static class UserDescriptions
         Parameters = [s_id], Answer = Shapes.OneUser, Errors = [s_notOwn, s_gone],
     };
 
+    public static readonly RouteDescription Find = new("Whose a username is")
+    {
+        Details = "For people who add each other to groups and chats: the one user of exactly that name, without its groups.",
+        Parameters = [s_username.Required()],
+        Answer = Shapes.OneUser,
+        Errors = [new(404, "user_not_found", "nobody has that username")],
+    };
+
     public static readonly RouteDescription Session = new("Whose session this is") { Answer = Shapes.OneUser, Errors = [s_gone] };
 
     public static readonly RouteDescription Update = new("Change one's name")

@@ -28,6 +28,15 @@ internal interface IEventStore
     /// <summary>Sums over the events that carry usage, by user and model.</summary>
     Task<IReadOnlyList<UsageSum>> UsageAsync(DateTime? since);
 
+    /// <summary>
+    /// Of a user's events those that carry usage or failed, newest first, at most <paramref name="limit"/>, without the
+    /// bodies; those before the user's event <paramref name="before"/> where that is given.
+    /// </summary>
+    Task<IReadOnlyList<EventRecord>> NotableAsync(string userId, string? before, int limit);
+
+    /// <summary>Sums over a user's events that carry usage, by model.</summary>
+    Task<IReadOnlyList<UsageSum>> UsageOfAsync(string userId, DateTime since);
+
     /// <summary>Deletes up to <paramref name="limit"/> events older than <paramref name="cutoff"/>; how many went.</summary>
     Task<int> DeleteOlderThanAsync(DateTime cutoff, int limit);
 }

@@ -166,7 +166,7 @@ internal sealed class DescribedAnswersTests
     /// <summary>The document's example, or what stands for it here.</summary>
     private static string ValueOf(DescribedOperation operation, DescribedParameter parameter, World world) => (operation.Path, parameter.Name) switch
     {
-        ("/user/login", "username") => world.Name,
+        ("/user/login" or "/user/find", "username") => world.Name,
         (_, "username") => $"new-{world.Name}",
         ("/user/read" or "/user/update", "id") => world.Id,
         _ => world.Values.GetValueOrDefault(parameter.Example, parameter.Example),

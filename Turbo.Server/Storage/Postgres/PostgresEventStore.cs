@@ -36,6 +36,23 @@ internal sealed class PostgresEventStore(PostgresPool pool) : IEventStore
         GROUP BY e.user_id, u.username, e.model ORDER BY 7 DESC, 1, 3
         """;
 
+    // The condition is that of the index turbo_events_user, which lies in this order.
+    internal const string Notable = """
+        SELECT id, "timestamp", client_ip, endpoint, status, message, duration, method, params, user_id,
+        model, prompt_tokens, completion_tokens, total_tokens, ttfb
+        FROM events WHERE user_id = $1 AND deleted_at IS NULL AND (total_tokens IS NOT NULL OR status >= 400)
+        AND "timestamp" <= coalesce((SELECT "timestamp" FROM events WHERE id = $2 AND user_id = $1), 'infinity')
+        AND ($2::text IS NULL OR ("timestamp", id) < (SELECT "timestamp", id FROM events WHERE id = $2 AND user_id = $1))
+        ORDER BY "timestamp" DESC, id DESC LIMIT $3
+        """;
+
+    internal const string UsageOf = """
+        SELECT model, count(*), coalesce(sum(prompt_tokens), 0)::bigint, coalesce(sum(completion_tokens), 0)::bigint,
+        coalesce(sum(total_tokens), 0)::bigint
+        FROM events WHERE user_id = $1 AND deleted_at IS NULL AND total_tokens IS NOT NULL AND "timestamp" >= $2
+        GROUP BY model ORDER BY 5 DESC, 1
+        """;
+
     internal const string DeleteOlder = """
         DELETE FROM events WHERE ctid = ANY (ARRAY(SELECT ctid FROM events WHERE "timestamp" < $1 ORDER BY "timestamp" LIMIT $2))
         """;
@@ -54,6 +71,19 @@ internal sealed class PostgresEventStore(PostgresPool pool) : IEventStore
     public Task<IReadOnlyList<UsageSum>> UsageAsync(DateTime? since) => pool.ReadAsync(since, static async (connection, since) =>
         (IReadOnlyList<UsageSum>)await connection.Use(Usage).Time(since).ListAsync(static row => new UsageSum(
             row.Text(0), row.Text(1), row.Text(2), row.Int64(3), row.Int64(4), row.Int64(5), row.Int64(6))));
+
+    public Task<IReadOnlyList<EventRecord>> NotableAsync(string userId, string? before, int limit) =>
+        pool.ReadAsync((userId, before, limit), static async (connection, query) =>
+            (IReadOnlyList<EventRecord>)await connection.Use(Notable)
+                .Text(query.userId).Text(query.before).Number(query.limit).ListAsync(ReadNotable));
+
+    public Task<IReadOnlyList<UsageSum>> UsageOfAsync(string userId, DateTime since) =>
+        pool.ReadAsync((userId, since), static async (connection, query) =>
+        {
+            string user = query.userId;
+            return (IReadOnlyList<UsageSum>)await connection.Use(UsageOf).Text(user).Time(query.since).ListAsync(row => new UsageSum(
+                user, "", row.Text(0), row.Int64(1), row.Int64(2), row.Int64(3), row.Int64(4)));
+        });
 
     public Task<int> DeleteOlderThanAsync(DateTime cutoff, int limit) =>
         pool.WriteAsync((cutoff, limit), static (connection, work) =>
@@ -88,6 +118,25 @@ internal sealed class PostgresEventStore(PostgresPool pool) : IEventStore
             insert.Bind(column);
         }
     }
+
+    private static EventRecord ReadNotable(NpgsqlDataReader row) => new()
+    {
+        Id = row.Text(0),
+        Timestamp = row.Time(1),
+        ClientIp = row.Text(2),
+        Endpoint = row.Text(3),
+        Status = (int)row.Int64(4),
+        Message = row.Text(5),
+        Duration = row.Int64(6),
+        Method = row.Text(7),
+        Params = row.Text(8),
+        UserId = row.Text(9),
+        Model = row.Text(10),
+        PromptTokens = row.Int64OrNull(11),
+        CompletionTokens = row.Int64OrNull(12),
+        TotalTokens = row.Int64OrNull(13),
+        Ttfb = row.Int64OrNull(14),
+    };
 
     private static EventRecord Read(NpgsqlDataReader row) => new()
     {

@@ -80,6 +80,11 @@ internal static class PostgresMigrations
             CREATE INDEX IF NOT EXISTS turbo_prompts_user ON prompts (user_id);
             CREATE INDEX IF NOT EXISTS turbo_prompts_group ON prompts (group_id)
             """),
+        // A user's calls that cost tokens, and its failures: of the rest nobody is shown a list.
+        ("user events", """
+            CREATE INDEX IF NOT EXISTS turbo_events_user ON events (user_id, "timestamp", id)
+            WHERE total_tokens IS NOT NULL OR status >= 400
+            """),
     ];
 
     public static async Task ApplyAsync(NpgsqlDataSource source, DbOptions options, DateTime now)

@@ -158,4 +158,39 @@ internal sealed class EventStoreTests(DatabaseKind kind) : StoreFixture(kind)
         }));
         Assert.That((await Db.Events.UsageAsync(null))[0], Is.EqualTo(new UsageSum(ann.Id, "ann", "gpt-4", 3, 111, 111, 222)));
     }
+
+    [Test]
+    public async Task A_user_is_shown_its_calls_that_cost_and_those_that_failed_page_by_page()
+    {
+        List<EventRow> rows = [];
+        for (int i = 0; i < 10; i++)
+        {
+            EventRow row = Row(s_noon.AddMinutes(i), i % 5 == 4 ? "other" : "ann", "gpt-4", i % 3 == 0 ? null : i);
+            row.Status = i == 6 ? 404 : 200;
+            row.Endpoint.Set($"/{i}");
+            rows.Add(row);
+        }
+        await Db.Events.InsertAsync(rows);
+        Assert.That(await PathsAsync(null, 100), Is.EqualTo("/8 /7 /6 /5 /2 /1"));
+        string paged = await PathsAsync(null, 2);
+        for (string? last = paged[^1..]; last is not null;)
+        {
+            string page = await PathsAsync(rows[int.Parse(last, System.Globalization.CultureInfo.InvariantCulture)].Id.ToString(), 2);
+            paged += page.Length > 0 ? " " + page : "";
+            last = page.Length > 0 ? page[^1..] : null;
+        }
+        Assert.That(paged, Is.EqualTo("/8 /7 /6 /5 /2 /1"));
+        // Another's event is none to page from, and tells nothing of when it was.
+        Assert.That(await PathsAsync(rows[9].Id.ToString(), 100), Is.Empty);
+        Assert.That((await Db.Events.NotableAsync("ann", null, 1))[0], Is.EqualTo(new EventRecord
+        {
+            Id = rows[8].Id.ToString(), Timestamp = rows[8].Timestamp, Endpoint = "/8", Status = 200, UserId = "ann", Model = "gpt-4",
+            PromptTokens = 8, CompletionTokens = 8, TotalTokens = 16,
+        }));
+        Assert.That(await Db.Events.UsageOfAsync("ann", s_noon.AddMinutes(2)), Is.EqualTo(new[] { new UsageSum("ann", "", "gpt-4", 4, 22, 22, 44) }));
+        Assert.That(await Db.Events.UsageOfAsync("ann", s_noon.AddMinutes(9)), Is.Empty);
+
+        async Task<string> PathsAsync(string? before, int limit) =>
+            string.Join(' ', (await Db.Events.NotableAsync("ann", before, limit)).Select(static row => row.Endpoint));
+    }
 }

@@ -50,7 +50,7 @@ internal sealed class PostgresDbTests
             Db[] all = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => _database.OpenAsync()));
             await Task.WhenAll(all.Select(db => db.CheckAsync()));
             foreach (Db db in all) await db.DisposeAsync();
-            Assert.That(await _database.CountAsync("SELECT count(*) FROM turbo_migrations"), Is.EqualTo(5));
+            Assert.That(await _database.CountAsync("SELECT count(*) FROM turbo_migrations"), Is.EqualTo(6));
         }
     }
 

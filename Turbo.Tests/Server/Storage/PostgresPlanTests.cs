@@ -25,7 +25,7 @@ internal sealed class PostgresPlanTests
             INSERT INTO chats (id, updated_at, user_id) SELECT 'c' || i, now(), 'u' || i FROM generate_series(1, 20000) i;
             INSERT INTO chat_users (chat_id, user_id) SELECT 'c' || i / 5, 'u' || i * 7919 % 20000 FROM generate_series(1, 100000) i;
             INSERT INTO messages (id, created_at, chat_id, otr) SELECT 'm' || i, now() + i * interval '1s', 'c' || i % 10, i % 3 = 0 FROM generate_series(1, 30000) i;
-            INSERT INTO events (id, "timestamp", user_id) SELECT 'e' || i, now() + i * interval '1s', 'u' || i % 100 FROM generate_series(1, 20000) i;
+            INSERT INTO events (id, "timestamp", user_id, status, total_tokens) SELECT 'e' || i, now() + i * interval '1s', 'u' || i % 100, 200, nullif(i % 3, 0) FROM generate_series(1, 20000) i;
             INSERT INTO prompts (id, updated_at, user_id, group_id) SELECT 'p' || i, now(), 'u' || i, 'g' || i FROM generate_series(1, 20000) i;
             ANALYZE
             """);
@@ -88,6 +88,8 @@ internal sealed class PostgresPlanTests
     [TestCase(PostgresSavedPromptStore.Delete, "prompts_pkey")]
     [TestCase(PostgresEventStore.Query, "turbo_events_timestamp")]
     [TestCase(PostgresEventStore.Usage, "turbo_events_timestamp")]
+    [TestCase(PostgresEventStore.Notable, "turbo_events_user")]
+    [TestCase(PostgresEventStore.UsageOf, "turbo_events_user")]
     [TestCase(PostgresEventStore.DeleteOlder, "turbo_events_timestamp")]
     public async Task Statement_is_answered_by(string sql, string index)
     {

@@ -77,7 +77,7 @@ internal sealed class SqliteDbTests
         await Task.WhenAll(all.Select(db => db.CheckAsync()));
         foreach (Db db in all)
             await db.DisposeAsync();
-        Assert.That(Scalar(path, "SELECT count(*) FROM turbo_migrations"), Is.EqualTo(6));
+        Assert.That(Scalar(path, "SELECT count(*) FROM turbo_migrations"), Is.EqualTo(7));
     }
 
     [Test]

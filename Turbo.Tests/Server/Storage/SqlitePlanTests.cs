@@ -68,6 +68,8 @@ internal sealed class SqlitePlanTests
     [TestCase(SqliteSavedPromptStore.Delete, "sqlite_autoindex_prompts_1")]
     [TestCase(SqliteEventStore.Query, "turbo_events_usage (timestamp>? AND timestamp<?)")]
     [TestCase(SqliteEventStore.Usage, "COVERING INDEX turbo_events_usage (timestamp>?)")]
+    [TestCase(SqliteEventStore.Notable, "turbo_events_user (user_id=? AND timestamp<?)")]
+    [TestCase(SqliteEventStore.UsageOf, "COVERING INDEX turbo_events_user (user_id=? AND timestamp>?)")]
     [TestCase(SqliteEventStore.DeleteOlder, "turbo_events_usage (timestamp<?)")]
     public void Statement_is_answered_by(string sql, string index)
     {

@@ -1,0 +1,92 @@
+using System.Collections.Frozen;
+using System.Reflection;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Turbo.Server.Api;
+
+/// <summary>
+/// The web page at <c>/</c>: the files of the folder Web, which are part of the program. The page names its scripts and
+/// styles under a path with a version in it, the digest of all of them, so these are kept by browsers for good while the
+/// page itself is asked for anew each time.
+/// </summary>
+internal sealed class WebPage
+{
+    /// <summary>Below it lie the files that the page is made of.</summary>
+    private const string Folder = "/web/";
+
+    private const string ResourcePrefix = "web/";
+
+    // Nothing from elsewhere, nothing written into the page, and no text that becomes markup.
+    private const string Fields =
+        "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
+        "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'\r\n" +
+        "X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\nCross-Origin-Opener-Policy: same-origin\r\n";
+
+    private static readonly byte[] s_revalidate = "no-cache"u8.ToArray();
+    private static readonly byte[] s_forever = "public, max-age=31536000, immutable"u8.ToArray();
+
+    private readonly StaticContent _page;
+    private readonly byte[] _version;
+    private readonly FrozenDictionary<string, StaticContent> _files;
+    private readonly FrozenDictionary<string, StaticContent>.AlternateLookup<ReadOnlySpan<char>> _lookup;
+
+    public WebPage()
+    {
+        Dictionary<string, byte[]> contents = Load();
+        using IncrementalHash digest = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach ((string name, byte[] content) in contents.OrderBy(static one => one.Key, StringComparer.Ordinal))
+        {
+            digest.AppendData(Encoding.UTF8.GetBytes(name));
+            digest.AppendData(content);
+        }
+        string version = Convert.ToHexStringLower(digest.GetHashAndReset().AsSpan(0, 8));
+        _version = Encoding.ASCII.GetBytes(version);
+        if (!contents.Remove("index.html", out byte[]? page)) throw new InvalidOperationException("the program is without its page");
+        _page = new StaticContent(Encoding.UTF8.GetBytes(Encoding.UTF8.GetString(page).Replace("{version}", version)), "text/html; charset=utf-8", Fields);
+        _files = contents.ToFrozenDictionary(static one => one.Key, static one => new StaticContent(one.Value, TypeOf(one.Key), Fields), StringComparer.Ordinal);
+        _lookup = _files.GetAlternateLookup<ReadOnlySpan<char>>();
+    }
+
+    /// <summary><c>/</c></summary>
+    public ValueTask SendPageAsync(RequestContext context) => _page.SendAsync(context, s_revalidate);
+
+    /// <summary>
+    /// <c>/web/VERSION/NAME</c>. Under another version, as a page has it that another node served while a new release is
+    /// rolled out, the file is what it is here, and is not kept.
+    /// </summary>
+    public ValueTask SendFileAsync(RequestContext context)
+    {
+        ReadOnlySpan<byte> rest = context.Exchange.Path[Folder.Length..];
+        int end = rest.IndexOf((byte)'/');
+        ReadOnlySpan<byte> name = rest[(end + 1)..];
+        Span<char> chars = stackalloc char[64];
+        if (end >= 0 && name.Length <= chars.Length && _lookup.TryGetValue(chars[..Encoding.Latin1.GetChars(name, chars)], out StaticContent? file))
+            return file.SendAsync(context, rest[..end].SequenceEqual(_version) ? s_forever : s_revalidate);
+        context.Fail(ApiError.NotFound);
+        return default;
+    }
+
+    private static Dictionary<string, byte[]> Load()
+    {
+        Assembly program = typeof(WebPage).Assembly;
+        Dictionary<string, byte[]> contents = [];
+        foreach (string resource in program.GetManifestResourceNames())
+        {
+            if (!resource.StartsWith(ResourcePrefix, StringComparison.Ordinal)) continue;
+            using Stream stream = program.GetManifestResourceStream(resource)!;
+            byte[] content = new byte[stream.Length];
+            stream.ReadExactly(content);
+            contents[resource[ResourcePrefix.Length..]] = content;
+        }
+        return contents;
+    }
+
+    private static string TypeOf(string name) => Path.GetExtension(name) switch
+    {
+        ".js" => "text/javascript; charset=utf-8",
+        ".css" => "text/css; charset=utf-8",
+        ".svg" => "image/svg+xml",
+        string other => throw new InvalidOperationException($"no media type for {other}"),
+    };
+}
