@@ -24,8 +24,7 @@ internal sealed class PageTests
     {
         string named = Environment.GetEnvironmentVariable("TURBO_PAGE_PICTURES") is { Length: > 0 } folder ? folder : "artifacts";
         string pictures = Directory.CreateDirectory(Path.Combine(Repository.Root, named)).FullName;
-        // As slow as a model is, so that words are seen to come.
-        await using MockServer mock = new(new MockOptions { Interval = TimeSpan.FromMilliseconds(30) });
+        await using MockServer mock = new();
         mock.Start();
         await using TestApp app = await TestApp.StartAsync(options => options with { Upstream = UpstreamTarget.At(mock.EndPoints[0]) });
         _results = await Chromium.RunAsync("page.mjs", ("URL", app.Origin()), ("SHOTS", pictures));

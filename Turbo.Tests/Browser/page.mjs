@@ -55,23 +55,36 @@ const toTop = (page) => page.getByRole('log').evaluate((log) => {
 const exchanges = (page) => page.getByRole('article');
 const reply = (page, prompt) => exchanges(page).filter({ hasText: prompt }).last().locator('.prose');
 
-// Every text that the last reply has had, from now until it is whole.
-const watch = (page) => page.evaluate(() => {
-  const seen = window.seen = [];
-  const look = () => {
-    const texts = document.querySelectorAll('.prose');
-    const text = texts[texts.length - 1]?.textContent ?? '';
-    if (seen.at(-1) !== text) seen.push(text);
-  };
-  new MutationObserver(look).observe(document.querySelector('.exchanges'), { subtree: true, childList: true, characterData: true });
-});
+// Holds back what comes to a page's streams while `isHeld`, to let it in message by message: what the page shows of one
+// is then seen before the next, however slow the machine.
+async function holdStreams(page) {
+  const held = { isHeld: false, messages: [], whenSome: () => {} };
+  await page.routeWebSocket(/\/chat\/stream/, (socket) => {
+    socket.connectToServer().onMessage((text) => {
+      if (!held.isHeld) return socket.send(text);
+      held.messages.push({ text, let: () => socket.send(text) });
+      held.whenSome();
+    });
+  });
+  return held;
+}
 
-async function grew(page, whole) {
-  await page.waitForFunction((whole) => window.seen.at(-1) === whole, whole);
-  const seen = (await page.evaluate(() => window.seen)).filter((text) => whole.startsWith(text) && text);
-  const words = whole.split(' ').length;
-  assert.ok(seen.length >= words / 2, `${words} words, and it was seen ${seen.length} times: ${JSON.stringify(seen)}`);
-  for (let i = 1; i < seen.length; i++) assert.ok(seen[i].length > seen[i - 1].length, 'it shrank');
+// The reply that comes now, word by word as the server sends it.
+async function grows(page, held, whole) {
+  let text = '';
+  for (let words = 0, isPartial = true; isPartial; words++) {
+    while (held.messages.length === 0) await new Promise((resolve) => { held.whenSome = resolve; });
+    const one = held.messages.shift();
+    const { message, partial } = JSON.parse(one.text);
+    isPartial = partial;
+    text = partial ? text + message.reply : message.reply;
+    one.let();
+    await page.waitForFunction((text) => [...document.querySelectorAll('.prose')].at(-1)?.textContent === text, text);
+    await page.waitForFunction((partial) => [...document.querySelectorAll('article')].at(-1).ariaBusy === String(partial), partial);
+    if (!partial) assert.ok(words > whole.split(' ').length, `it came in ${words}`);
+  }
+  assert.equal(text, whole);
+  held.isHeld = false;
 }
 
 const shot = async (page, name) => { if (SHOTS) await page.screenshot({ path: join(SHOTS, `page-${name}.png`), animations: 'disabled' }); };
@@ -80,6 +93,7 @@ const width = (page) => page.evaluate(() => Math.max(...[document.documentElemen
 
 const ann = await person();
 const ben = await person();
+const [annsStreams, bensStreams] = [await holdStreams(ann), await holdStreams(ben)];
 let chat;
 
 const checks = {
@@ -133,9 +147,9 @@ const checks = {
   async words_come_one_by_one() {
     await newChat(ann, 'Watering', 'Garden');
     chat = ann.url().split('/').pop();
-    await watch(ann);
+    annsStreams.isHeld = true;
     await say(ann, 'How often does a young apple tree want water in a dry summer?');
-    await grew(ann, 'Reply to 1 message: How often does a young apple tree want water in a dry summer?');
+    await grows(ann, annsStreams, 'Reply to 1 message: How often does a young apple tree want water in a dry summer?');
     assert.equal(await ann.getByRole('textbox', { name: 'Message' }).inputValue(), '');
   },
 
@@ -157,10 +171,11 @@ const checks = {
     await ben.reload();
     await ben.getByRole('link', { name: /Watering/ }).click();
     await reply(ben, 'young apple tree').waitFor();
-    await Promise.all([watch(ann), watch(ben)]);
+    bensStreams.isHeld = true;
     await say(ann, 'And an old one, with roots that go deep?');
     const whole = 'Reply to 3 messages: And an old one, with roots that go deep?';
-    await Promise.all([grew(ann, whole), grew(ben, whole)]);
+    await grows(ben, bensStreams, whole);
+    await reply(ann, 'And an old one').getByText(whole).waitFor();
     assert.match(await exchanges(ben).last().textContent(), /^AAnn/);
     assert.equal(await exchanges(ben).count(), 2);
   },
@@ -172,10 +187,9 @@ const checks = {
     await said.getByText('Off the record').waitFor();
     assert.equal(await said.locator('.reply').count(), 0);
     await ben.getByRole('switch', { name: 'Off the record' }).uncheck({ force: true });
-    await watch(ben);
     await say(ben, 'Does mulch help?');
     // Two exchanges and the prompt: the model was not told.
-    await grew(ben, 'Reply to 5 messages: Does mulch help?');
+    await reply(ben, 'mulch').getByText('Reply to 5 messages: Does mulch help?').waitFor();
   },
 
   async markup_is_text() {
@@ -221,9 +235,8 @@ const checks = {
     await page.context().addCookies(await ann.context().cookies());
     await page.goto(`${url}/#/chats/${chat}`);
     await reply(page, 'mulch').waitFor();
-    await watch(page);
     await say(page, 'Over server-sent events');
-    await page.waitForFunction(() => window.seen.length > 3 && /Over server-sent events$/.test(window.seen.at(-1)));
+    await reply(page, 'Over server-sent events').getByText(/^Reply to \d+ messages: Over server-sent events$/).waitFor();
     await page.context().close();
   },
 
