@@ -30,6 +30,7 @@ public sealed partial class TurboApp : IAsyncDisposable
         _extension = new AppExtension(this);
         Ai = new AppAi(this);
         Cache = new AppCache(this);
+        Db = new AppDb(this);
         Events = new AppEvents(this);
     }
 
@@ -40,6 +41,9 @@ public sealed partial class TurboApp : IAsyncDisposable
 
     /// <summary>The cache; there from the start on.</summary>
     public AppCache Cache { get; }
+
+    /// <summary>The application's own tables; there from the start on, but for <see cref="AppDb.MigrateAsync"/>.</summary>
+    public AppDb Db { get; }
 
     /// <summary>Publishes and subscribes; there from the start on.</summary>
     public AppEvents Events { get; }

@@ -1,4 +1,5 @@
 using Turbo.Server.Storage.Postgres;
+using Turbo.Server.Storage.Rows;
 using Turbo.Server.Storage.Sqlite;
 
 namespace Turbo.Server.Storage;
@@ -14,6 +15,9 @@ internal abstract class Db : IAsyncDisposable
     public abstract IChatStore Chats { get; }
     public abstract ISavedPromptStore SavedPrompts { get; }
     public abstract IEventStore Events { get; }
+
+    /// <summary>The tables of an application built on Turbo.</summary>
+    public abstract IRowStore Rows { get; }
 
     /// <summary>The time now, as precise as a row keeps it: what is answered before it is stored is then what is read back.</summary>
     public abstract DateTime Now { get; }

@@ -1,7 +1,7 @@
 namespace Turbo.Server.Storage;
 
 /// <summary>Why the database could not do what was asked.</summary>
-internal enum StorageFailure
+public enum StorageFailure
 {
     /// <summary>Too much queued, or another process holds the lock: try again (503).</summary>
     Busy,
@@ -29,16 +29,18 @@ internal enum StorageFailure
 }
 
 /// <summary>A failed read or write. The message names no value that was stored.</summary>
-internal class StorageException(StorageFailure failure, string message, Exception? inner = null)
-    : Exception(message, inner)
+public class StorageException : Exception
 {
-    public StorageFailure Failure { get; } = failure;
+    internal StorageException(StorageFailure failure, string message, Exception? inner = null) : base(message, inner) => Failure = failure;
+
+    /// <summary>Why.</summary>
+    public StorageFailure Failure { get; }
 
     /// <summary>
     /// Whether what was to be written is at fault, rather than the database: others may be written, and trying this
     /// again is no use.
     /// </summary>
-    public static bool IsRowsFault(Exception e) =>
+    internal static bool IsRowsFault(Exception e) =>
         e is not StorageException storage || storage.Failure is StorageFailure.Conflict or StorageFailure.Failed;
 }
 

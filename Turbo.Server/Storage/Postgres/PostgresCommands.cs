@@ -23,6 +23,9 @@ internal static class PostgresCommands
 
     public static NpgsqlCommand Texts(this NpgsqlCommand command, IEnumerable<string> texts) => command.Bind(texts.ToArray());
 
+    /// <summary>NULL of a type.</summary>
+    public static NpgsqlCommand Null(this NpgsqlCommand command, NpgsqlDbType type) => command.Bind(type, null);
+
     /// <summary>A parameter of a type that says by itself which column type it is.</summary>
     public static NpgsqlCommand Bind<T>(this NpgsqlCommand command, T value)
     {

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Npgsql;
+using Turbo.Server.Storage.Rows;
 
 namespace Turbo.Server.Storage.Postgres;
 
@@ -25,6 +26,7 @@ internal sealed class PostgresDb : Db
         Chats = new PostgresChatStore(pool, this);
         SavedPrompts = new PostgresSavedPromptStore(pool, this);
         Events = new PostgresEventStore(pool);
+        Rows = new PostgresRowStore(pool);
     }
 
     public override IUserStore Users { get; }
@@ -32,6 +34,7 @@ internal sealed class PostgresDb : Db
     public override IChatStore Chats { get; }
     public override ISavedPromptStore SavedPrompts { get; }
     public override IEventStore Events { get; }
+    public override IRowStore Rows { get; }
     public override DateTime Now => _time.GetUtcNow().UtcDateTime.ToMicroseconds();
     public override int Queued => _pool.Running;
     public override string Description => $"PostgreSQL {_address.Host}:{_address.Port}/{_address.Database}";

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Turbo.Server.Storage.Rows;
 
 namespace Turbo.Server.Storage.Sqlite;
 
@@ -23,6 +24,7 @@ internal sealed class SqliteDb : Db
         Chats = new SqliteChatStore(writer, readers, time);
         SavedPrompts = new SqliteSavedPromptStore(writer, readers, time);
         Events = new SqliteEventStore(writer, readers);
+        Rows = new SqliteRowStore(writer, readers);
     }
 
     public override IUserStore Users { get; }
@@ -30,6 +32,7 @@ internal sealed class SqliteDb : Db
     public override IChatStore Chats { get; }
     public override ISavedPromptStore SavedPrompts { get; }
     public override IEventStore Events { get; }
+    public override IRowStore Rows { get; }
     public override DateTime Now => _time.GetUtcNow().UtcDateTime;
     public override int Queued => _readers.Queued + _writer.Queued;
     public override string Description => $"SQLite {_path}";

@@ -19,6 +19,9 @@ internal sealed class SqliteSession : IDisposable
     // How far the log grows before it is folded into the file. Pages that many commits touch are then written once.
     private const int LogBytes = 16 << 20;
 
+    // Turbo's own, of which there are fewer than a hundred on a connection, and most applications'.
+    private const int KeptStatements = 512;
+
     private readonly Dictionary<string, SqliteStatement> _statements = new(StringComparer.Ordinal);
 
     private bool _syncsCommits = true;
@@ -91,6 +94,16 @@ internal sealed class SqliteSession : IDisposable
         return statement.Begin();
     }
 
+    /// <summary>As <see cref="Use"/>, of SQL that may be any: only so many of them are kept, a further one is closed after its use.</summary>
+    public SqliteStatement UseAny(string sql)
+    {
+        if (_statements.ContainsKey(sql) || _statements.Count < KeptStatements)
+            return Use(sql);
+        if (raw.sqlite3_prepare_v2(_database, sql, out sqlite3_stmt prepared) != raw.SQLITE_OK)
+            throw Error();
+        return new SqliteStatement(_database, prepared, isOnce: true).Begin();
+    }
+
     /// <summary>Runs a statement without parameters or rows.</summary>
     public void Execute(string sql)
     {
@@ -139,6 +152,8 @@ internal sealed class SqliteSession : IDisposable
         // An acknowledged write survives the loss of power: the log is synced at every commit.
         Execute("PRAGMA synchronous=FULL");
         Execute("PRAGMA temp_store=MEMORY");
+        // As in PostgreSQL.
+        Execute("PRAGMA case_sensitive_like=ON");
         Scalar("PRAGMA journal_size_limit=67108864");
         long pageBytes = long.Parse(Scalar("PRAGMA page_size")!, CultureInfo.InvariantCulture);
         Scalar($"PRAGMA wal_autocheckpoint={LogBytes / pageBytes}");

@@ -10,7 +10,10 @@ namespace Turbo.Server.Storage.Sqlite;
 /// neither a row nor a parameter passes through an object. <see cref="Dispose"/> makes it ready for its next use.
 /// Parameters count from 1, columns from 0, as in SQLite.
 /// </summary>
-internal sealed class SqliteStatement(sqlite3 database, sqlite3_stmt statement) : IDisposable
+/// <param name="database">The connection.</param>
+/// <param name="statement">The prepared statement.</param>
+/// <param name="isOnce">Whether it is closed after its one use.</param>
+internal sealed class SqliteStatement(sqlite3 database, sqlite3_stmt statement, bool isOnce = false) : IDisposable
 {
     private bool _inUse;
 
@@ -43,9 +46,14 @@ internal sealed class SqliteStatement(sqlite3 database, sqlite3_stmt statement) 
     /// <summary>Ends this use: reset, nothing bound. The failure of a step was already thrown by that step.</summary>
     public void Dispose()
     {
+        _inUse = false;
+        if (isOnce)
+        {
+            Close();
+            return;
+        }
         raw.sqlite3_reset(statement);
         raw.sqlite3_clear_bindings(statement);
-        _inUse = false;
     }
 
     internal void Close() => statement.Dispose();
@@ -60,6 +68,12 @@ internal sealed class SqliteStatement(sqlite3 database, sqlite3_stmt statement) 
         Checked(utf8.IsEmpty
             ? raw.sqlite3_bind_text(statement, index, utf8z.FromSpan("\0"u8))
             : raw.sqlite3_bind_text(statement, index, utf8));
+
+    public SqliteStatement Bind(int index, double value) => Checked(raw.sqlite3_bind_double(statement, index, value));
+
+    public SqliteStatement BindBlob(int index, ReadOnlySpan<byte> bytes) =>
+        // An empty span has no address, which SQLite takes for NULL.
+        Checked(bytes.IsEmpty ? raw.sqlite3_bind_zeroblob(statement, index, 0) : raw.sqlite3_bind_blob(statement, index, bytes));
 
     /// <summary>
     /// Binds text without a copy: its bytes neither move nor change until the statement is bound anew, or disposed. For
@@ -111,6 +125,9 @@ internal sealed class SqliteStatement(sqlite3 database, sqlite3_stmt statement) 
 
     /// <summary>0 for NULL.</summary>
     public long Int64(int column) => raw.sqlite3_column_int64(statement, column);
+
+    /// <summary>0 for NULL.</summary>
+    public double Double(int column) => raw.sqlite3_column_double(statement, column);
 
     public long? Int64OrNull(int column) => IsNull(column) ? null : Int64(column);
 
