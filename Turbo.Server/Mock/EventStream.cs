@@ -30,7 +30,7 @@ internal sealed class EventStream : IDisposable
         _timer = new PeriodicTimer(interval, call.Options.TimeProvider);
     }
 
-    /// <summary>Begins an event: write its data, one JSON value, then call <see cref="SendAsync"/>.</summary>
+    /// <summary>Begins an event: write its data, one JSON value, then call <see cref="SendAsync()"/>.</summary>
     public Utf8JsonWriter Begin() => _call.BeginJson("data: "u8);
 
     /// <summary>Begins an event that has a name, in ASCII.</summary>

@@ -116,7 +116,8 @@ internal sealed class PostgresRowStore(PostgresPool pool) : IRowStore
 
         private protected override bool ReadBool(int column) => row.GetBoolean(column);
 
-        private protected override DateTime ReadTime(int column) => row.GetDateTime(column);
+        // The ends of time come without a kind.
+        private protected override DateTime ReadTime(int column) => DateTime.SpecifyKind(row.GetDateTime(column), DateTimeKind.Utc);
 
         private protected override Guid ReadGuid(int column) => row.GetGuid(column);
 
