@@ -19,7 +19,7 @@ namespace Turbo.Net;
 /// server.Start();
 /// </code>
 /// </summary>
-public sealed class TurboServer : IAsyncDisposable
+public sealed partial class TurboServer : IAsyncDisposable
 {
     // Deadlines and the Date line are this exact.
     private static readonly TimeSpan s_tick = TimeSpan.FromMilliseconds(250);

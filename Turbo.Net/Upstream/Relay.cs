@@ -62,6 +62,9 @@ public sealed record RelayRules
     /// </summary>
     public byte[]? AuthorizationLine { get; init; }
 
+    /// <summary>Whether the client's Cookie goes to the origin. Default no: where clients hold cookies of the gateway's own, they are none of the origin's business.</summary>
+    public bool KeepsCookie { get; init; }
+
     /// <summary>What the path sent upstream begins with, in place of <see cref="DropPath"/>.</summary>
     public byte[] PathPrefix { get; init; } = [];
 

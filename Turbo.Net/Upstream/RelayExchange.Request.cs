@@ -72,7 +72,7 @@ internal sealed partial class RelayExchange
                 case KnownField.Host:
                     AddField(field.Name, _rules.Host);
                     continue;
-                case KnownField.Cookie:
+                case KnownField.Cookie when !_rules.KeepsCookie:
                     continue;
                 case KnownField.Authorization when authorization is not null:
                     if (!hasAuthorization) Add(authorization);

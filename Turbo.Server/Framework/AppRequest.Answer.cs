@@ -23,6 +23,9 @@ public sealed partial class AppRequest
     /// <summary>Whether the request has an answer.</summary>
     public bool HasAnswered => _status != 0 || _context.Exchange.Response.HasStarted;
 
+    /// <summary>Whether the head of the answer is written: a stream's, an error's, one of Turbo's own. Its fields are settled then.</summary>
+    public bool HasStarted => _context.Exchange.Response.HasStarted;
+
     /// <summary>The status of the answer; 0 while there is none.</summary>
     public int Status => _context.Exchange.Response.HasStarted ? _context.Exchange.Response.Status : _status;
 

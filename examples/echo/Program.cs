@@ -1,5 +1,4 @@
 using System.Net;
-using System.Runtime.InteropServices;
 using System.Text.Json;
 using Turbo.Net;
 using Turbo.Net.WebSocket;
@@ -45,20 +44,7 @@ if (!Enum.TryParse(Environment.GetEnvironmentVariable("TRANSPORT") ?? "auto", ig
     return 2;
 }
 await using TurboServer server = new(new TurboServerOptions { EndPoints = [endPoint], Transport = transport }, routes.HandleAsync);
-server.Start();
-Console.WriteLine($"listening on {server.EndPoints[0]}");
-
-TaskCompletionSource stop = new(TaskCreationOptions.RunContinuationsAsynchronously);
-void Stop(PosixSignalContext signal)
-{
-    signal.Cancel = true;
-    stop.TrySetResult();
-}
-using PosixSignalRegistration term = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
-using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
-await stop.Task;
-await server.StopAsync(TimeSpan.FromSeconds(30));
-return 0;
+return await server.RunAsync(() => Console.WriteLine($"listening on {server.EndPoints[0]}"));
 
 // Exactly the request's content, as it comes: same length where it is known, chunked where it is not.
 static async ValueTask EchoAsync(Exchange exchange)
