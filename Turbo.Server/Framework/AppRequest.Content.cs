@@ -11,7 +11,7 @@ public sealed partial class AppRequest
 
     /// <summary>
     /// The parameters from query and content. Content that is neither a form nor JSON throws an <see cref="AppException"/>
-    /// that answers 415, a malformed one 400, one over MAX_BODY_BYTES 413.
+    /// that answers 415, a malformed one 400, one over MAX_BODY 413.
     /// </summary>
     public async Task<AppParameters> ParametersAsync()
     {
@@ -21,7 +21,7 @@ public sealed partial class AppRequest
         return _parameters = new AppParameters(this, Context.Parameters);
     }
 
-    /// <summary>All of the content, at most MAX_BODY_BYTES; valid until the handler returns.</summary>
+    /// <summary>All of the content, at most MAX_BODY; valid until the handler returns.</summary>
     public async Task<ReadOnlyMemory<byte>> ContentAsync()
     {
         BodyContent content = await Exchange.Body.ReadAllAsync();
