@@ -13,6 +13,9 @@ public sealed class AppDb
 
     internal AppDb(TurboApp app) => _app = app;
 
+    /// <summary>The time now, in UTC, as precise as a column keeps it: what is answered before it is stored is then what is read back.</summary>
+    public DateTime Now => ((DbValue)_app.Host.Time.GetUtcNow().UtcDateTime).Time;
+
     /// <summary>
     /// Makes the record's table where it is missing, and adds the columns and indexes that it lacks. Nothing is dropped or
     /// changed: a column whose type is another than the record's is a failure. Called before the application starts, it is

@@ -23,7 +23,7 @@ app.Get("/notes", async request =>
 app.Post("/notes", async request =>
 {
     AppParameters parameters = await request.ParametersAsync();
-    Note note = new(Guid.NewGuid(), request.User.UserId, parameters.Required("text", maxLength: 10_000), DateTime.UtcNow);
+    Note note = new(Guid.NewGuid(), request.User.UserId, parameters.Required("text", maxLength: 10_000), app.Db.Now);
     await app.Db.CreateAsync(note);
     app.Events.Publish($"notes of {note.UserId}", note.Text);
     request.Json(note.Write, status: 201);
