@@ -3,7 +3,7 @@ using Turbo.Server.OpenApi;
 
 namespace Turbo.Server.Api;
 
-/// <summary><c>/openapi.json</c> and <c>/docs</c>: what the routes are, for programs and for people. Written once, at the start.</summary>
+/// <summary><c>/openapi.json</c> and <c>/docs</c>: what the routes are, for programs and for people. Written once, when somebody asks.</summary>
 internal sealed class DescriptionApi
 {
     // Changes with a release or the configuration: a client that has it asks whether it still holds.
@@ -14,12 +14,11 @@ internal sealed class DescriptionApi
 
     public DescriptionApi(ApiSurface surface)
     {
-        _openApi = new StaticContent(OpenApiWriter.Write(surface, Usage.Version), "application/json", "X-Content-Type-Options: nosniff\r\n");
-        DocsPage docs = DocsPage.Render(surface, Usage.Version);
+        _openApi = new StaticContent(() => OpenApiWriter.Write(surface, Usage.Version), "application/json", "X-Content-Type-Options: nosniff\r\n");
         _docs = new StaticContent(
-            docs.Content, "text/html; charset=utf-8",
+            () => DocsPage.Render(surface, Usage.Version), "text/html; charset=utf-8",
             // One style, known by its digest, and nothing else at all.
-            $"Content-Security-Policy: default-src 'none'; style-src '{docs.StyleDigest}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n" +
+            $"Content-Security-Policy: default-src 'none'; style-src '{DocsPage.StyleDigest}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n" +
             "X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\nCross-Origin-Opener-Policy: same-origin\r\n");
     }
 

@@ -7,25 +7,30 @@ namespace Turbo.Server.Api;
 
 /// <summary>
 /// Content that is the same for everyone and never changes while the process lives, in its three codings: as it is, br
-/// and gzip. Each has a strong ETag of its own (RFC 9110 §8.8.3.3) and a head rendered once; the two compressed ones are
-/// made when the first client comes that takes them, not at the start of a server whose page nobody opens.
+/// and gzip. Each has a strong ETag of its own (RFC 9110 §8.8.3.3) and a head rendered once; all are made when the first
+/// client asks, not at the start of a server whose page nobody opens.
 /// </summary>
 internal sealed class StaticContent
 {
     private readonly Lazy<Task<Representation[]>> _representations;
-    private readonly byte[] _content;
     private readonly string _contentType;
     private readonly string _fields;
 
     /// <param name="content">The bytes.</param>
     /// <param name="contentType">Its media type.</param>
     /// <param name="fields">Complete field lines that every answer carries.</param>
-    public StaticContent(byte[] content, string contentType, string fields)
+    public StaticContent(byte[] content, string contentType, string fields) : this(() => content, contentType, fields)
     {
-        _content = content;
+    }
+
+    /// <param name="write">Makes the bytes, once.</param>
+    /// <param name="contentType">Its media type.</param>
+    /// <param name="fields">Complete field lines that every answer carries.</param>
+    public StaticContent(Func<byte[]> write, string contentType, string fields)
+    {
         _contentType = contentType;
         _fields = fields;
-        _representations = new Lazy<Task<Representation[]>>(() => Task.Run(Compress));
+        _representations = new Lazy<Task<Representation[]>>(() => Task.Run(() => Compress(write())));
     }
 
     /// <param name="Head">The field lines of a 200, those of a 304 first.</param>
@@ -61,15 +66,15 @@ internal sealed class StaticContent
         if (!isKnown) response.Write(chosen.Content);
     }
 
-    private Representation[] Compress()
+    private Representation[] Compress(byte[] content)
     {
-        string hash = Convert.ToHexStringLower(SHA256.HashData(_content).AsSpan(0, 16));
-        Representation plain = Render(_content, hash, null);
+        string hash = Convert.ToHexStringLower(SHA256.HashData(content).AsSpan(0, 16));
+        Representation plain = Render(content, hash, null);
         return
         [
             plain,
-            Smaller(Gzip(_content), hash, "gzip", plain),
-            Smaller(Brotli(_content), hash, "br", plain),
+            Smaller(Gzip(content), hash, "gzip", plain),
+            Smaller(Brotli(content), hash, "br", plain),
         ];
     }
 

@@ -75,13 +75,7 @@ internal sealed class ApiSurface
     /// <summary>Whether only holders of a session are let in.</summary>
     public bool NeedsSession(Route route) => route.Access == Access.Session || (route.Access == Access.Proxy && ProxyAuth == ProxyAuth.Session);
 
-    private static string Template(string path)
-    {
-        if (!path.EndsWith('*')) return path;
-        string rest = "{path}";
-        while (path.Contains(rest, StringComparison.Ordinal)) rest = rest.Insert(1, "_");
-        return path[..^1] + rest;
-    }
+    private static string Template(string path) => path.EndsWith('*') ? path[..^1] + "{path}" : path;
 
     // user/password/update is userPasswordUpdate; a second method of a path has its name after that.
     private static string Id(string template, HttpMethod method, bool hasOthers)

@@ -12,21 +12,32 @@ internal sealed partial class DocsPage
 {
     private readonly StringBuilder _html = new();
     private readonly Dictionary<string, Shape> _named = [];
+    private readonly Dictionary<string, string> _anchors = [];
     private readonly ApiSurface _surface;
 
-    private DocsPage(ApiSurface surface, string version)
+    private DocsPage(ApiSurface surface)
     {
         _surface = surface;
-        Write(version);
-        Content = Encoding.UTF8.GetBytes(_html.ToString());
+        HashSet<string> taken = ["basics", "routes", "shapes", .. Tags().Select(static tag => Anchor(tag.Key))];
+        foreach (ApiPath path in surface.Paths)
+        {
+            string anchor = Anchor(path.Template);
+            while (!taken.Add(anchor)) anchor += "-";
+            _anchors.Add(path.Template, anchor);
+        }
     }
 
-    public byte[] Content { get; }
-
     /// <summary>What the page's own style is known by: a source of its Content-Security-Policy.</summary>
-    public string StyleDigest { get; } = "sha256-" + Convert.ToBase64String(SHA256.HashData(Encoding.UTF8.GetBytes(Style)));
+    public static string StyleDigest { get; } = "sha256-" + Convert.ToBase64String(SHA256.HashData(Encoding.UTF8.GetBytes(Style)));
 
-    public static DocsPage Render(ApiSurface surface, string version) => new(surface, version);
+    /// <param name="surface">What to tell of.</param>
+    /// <param name="version">Turbo's.</param>
+    public static byte[] Render(ApiSurface surface, string version)
+    {
+        DocsPage page = new(surface);
+        page.Write(version);
+        return Encoding.UTF8.GetBytes(page._html.ToString());
+    }
 
     private void Write(string version)
     {
@@ -69,7 +80,7 @@ internal sealed partial class DocsPage
         foreach (IGrouping<string, ApiPath> tag in Tags())
         {
             _html.Append($"<li><a href=\"#{Anchor(tag.Key)}\">{tag.Key}</a>\n<ul>\n");
-            foreach (ApiPath path in tag) _html.Append($"<li><a href=\"#{Anchor(path.Template)}\"><code>{WebUtility.HtmlEncode(path.Template)}</code></a></li>\n");
+            foreach (ApiPath path in tag) _html.Append($"<li><a href=\"#{_anchors[path.Template]}\"><code>{WebUtility.HtmlEncode(path.Template)}</code></a></li>\n");
             _html.Append("</ul>\n</li>\n");
         }
         _html.Append("<li><a href=\"#shapes\">Shapes</a></li>\n</ul>\n</nav>\n");
@@ -98,7 +109,7 @@ internal sealed partial class DocsPage
     {
         Route route = path.Operations[0].Route;
         RouteDescription description = route.Description ?? new RouteDescription("An endpoint of the application") { Answer = null, MediaType = "*/*" };
-        string anchor = Anchor(path.Template);
+        string anchor = _anchors[path.Template];
         string methods = string.Join(' ', path.Operations.Select(static operation => operation.Name));
         _html.Append($"<article aria-labelledby=\"{anchor}\">\n<h3 id=\"{anchor}\"><a href=\"#{anchor}\"><code>{WebUtility.HtmlEncode(path.Template)}</code></a> ");
         _html.Append($"<small>{methods}{(_surface.NeedsSession(route) ? "" : " · no session needed")}</small></h3>\n");

@@ -11,6 +11,7 @@ using Turbo.Server.Api;
 using Turbo.Server.Metrics;
 using Turbo.Server.Mock;
 using Turbo.Server.OpenApi;
+using Turbo.Tests.Server.Framework;
 using Turbo.Tests.Support;
 using HttpMethod = System.Net.Http.HttpMethod;
 
@@ -67,22 +68,31 @@ internal sealed partial class DescriptionTests
     }
 
     [Test]
-    public void An_applications_own_endpoints_are_told_of()
+    public async Task An_applications_own_endpoints_are_told_of()
     {
-        RouteTable<Route> table = Table;
-        table.Get("/note/{id}"u8, new Route(Access.Session, static (_, _) => default) { Class = RouteClass.App });
-        table.Map(Turbo.Net.HttpMethod.Put, "/note/{id}"u8, new Route(Access.Session, static (_, _) => default) { Class = RouteClass.App });
-        table.Get("/files/*"u8, new Route(Access.Optional, static (_, _) => default) { Class = RouteClass.App });
-        ApiSurface surface = new(table, ProxyAuth.Session);
-        using JsonDocument document = Document(surface);
-        JsonElement paths = document.RootElement.GetProperty("paths");
+        await using AppFixture app = await AppFixture.StartAsync(static app => app
+            .Register("/", static request => request.Text("x"), isPrivate: false)
+            .Get("/note/{id}", static request => request.Text("x")).Put("/note/{id}", static request => request.Text("x"))
+            .Get("/note-id", static request => request.Text("x")).Get("/users", static request => request.Text("x")).Get("/users/*", static request => request.Text("x"), isPrivate: false));
+        Reply document = await app.GetAsync("/openapi.json");
+        JsonElement paths = document.Json.GetProperty("paths");
+        Assert.That(Reply.Names(paths.GetProperty("/")), Is.EqualTo("get post put patch delete"));
         JsonElement note = paths.GetProperty("/note/{id}");
         Assert.That(Reply.Names(note), Is.EqualTo("get put"));
         Assert.That(note.GetProperty("get").GetProperty("parameters")[0].GetProperty("name").GetString(), Is.EqualTo("id"));
         Assert.That(note.GetProperty("get").GetProperty("security").GetArrayLength(), Is.EqualTo(3));
-        Assert.That(paths.GetProperty("/files/{path}").GetProperty("get").GetProperty("security")[0].EnumerateObject(), Is.Empty, "a session may be left out");
         Assert.That(note.GetProperty("get").GetProperty("tags")[0].GetString(), Is.EqualTo("Application"));
-        Assert.That(Encoding.UTF8.GetString(DocsPage.Render(surface, "1").Content), Does.Contain("id=\"note-id\"").And.Contain("id=\"files-path\""));
+        JsonElement below = paths.GetProperty("/users/{path}").GetProperty("get");
+        Assert.That(below.GetProperty("security")[0].EnumerateObject(), Is.Empty, "a session may be left out");
+        string page = (await app.GetAsync("/docs")).Content;
+        Assert.That(page, Does.Contain("<code>/note/{id}</code></a> <small>GET PUT</small>").And.Contain("<h2 id=\"application\">"));
+
+        using TempFolder folder = new();
+        await File.WriteAllTextAsync(folder.File("openapi.json"), document.Content);
+        await File.WriteAllTextAsync(folder.File("answers.json"), "[]");
+        OrderedDictionary<string, CheckResult> results = await NodeChecks.RunAsync("OpenApi", "@seriousme/openapi-schema-validator", ("DOCUMENT", folder.File("openapi.json")), ("ANSWERS", folder.File("answers.json")));
+        Assert.That(results.Where(static one => one.Value.Error is not null), Is.Empty);
+        Links(page);
     }
 
     [TestCase("/openapi.json", "application/json")]
@@ -116,9 +126,7 @@ internal sealed partial class DescriptionTests
         Assert.That(style, Does.Contain("prefers-color-scheme:dark"));
         Assert.That(page.Content, Does.StartWith("<!doctype html>\n<html lang=\"en\">").And.Contain("name=\"viewport\""));
 
-        HashSet<string> ids = [];
-        foreach (Match id in Id().Matches(page.Content)) Assert.That(ids.Add(id.Groups[1].Value), $"{id.Groups[1].Value} twice");
-        foreach (Match link in Link().Matches(page.Content)) Assert.That(ids, Does.Contain(link.Groups[1].Value));
+        Links(page.Content);
         foreach (ApiPath path in new ApiSurface(Table, ProxyAuth.Session).Paths)
             Assert.That(page.Content, Does.Contain($"<code>{WebUtility.HtmlEncode(path.Template)}</code></a> <small>"));
     }
@@ -150,6 +158,14 @@ internal sealed partial class DescriptionTests
         string[] statuses = (await Until.DoneAsync(bash.StandardOutput.ReadToEndAsync())).Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Assert.That(examples.Zip(statuses).Where(static one => one.Second != "200"), Is.Empty);
         Assert.That(statuses, Has.Length.EqualTo(examples.Length));
+    }
+
+    /// <summary>That each anchor is there once, and each link within the page leads to one.</summary>
+    private static void Links(string page)
+    {
+        HashSet<string> ids = [];
+        foreach (Match id in Id().Matches(page)) Assert.That(ids.Add(id.Groups[1].Value), $"{id.Groups[1].Value} twice");
+        foreach (Match link in Link().Matches(page)) Assert.That(ids, Does.Contain(link.Groups[1].Value));
     }
 
     private static JsonDocument Document(ApiSurface surface) => JsonDocument.Parse(OpenApiWriter.Write(surface, "1"));
