@@ -184,7 +184,7 @@ public sealed class BodyReader
         return true;
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskMethodBuilder<>))]
     private async ValueTask<BodyRead> FillAsync(Http1Connection connection)
     {
         if (_continuePending)

@@ -56,7 +56,7 @@ internal sealed partial class Http1Connection
     }
 
     /// <summary>Reads more of a request's body into <see cref="Rest"/>; None when there is more.</summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskMethodBuilder<>))]
     public async ValueTask<RejectReason> FillBodyAsync()
     {
         while (true)
@@ -159,7 +159,7 @@ internal sealed partial class Http1Connection
         Rest = result.Buffer.FirstSpan.IsEmpty ? result.Buffer.Slice(0) : result.Buffer;
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskMethodBuilder))]
     private async ValueTask WatchAsync(Exchange exchange)
     {
         bool reset;
@@ -201,7 +201,7 @@ internal sealed partial class Http1Connection
         return default;
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskMethodBuilder))]
     private async ValueTask AwaitWatchAsync()
     {
         await _watch.ConfigureAwait(false);

@@ -106,7 +106,7 @@ internal sealed partial class Http1Connection(ServerContext server, Connection t
     }
 
     /// <summary>Answers every complete request that is buffered, then flushes; false when the connection is to end.</summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskMethodBuilder<>))]
     private async ValueTask<bool> ServeBatchAsync()
     {
         Exchange exchange = _exchange!;
@@ -268,7 +268,7 @@ internal sealed partial class Http1Connection(ServerContext server, Connection t
         return false;
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskMethodBuilder<>))]
     private async ValueTask<bool> EndAsync(Exchange exchange, ValueTask handling)
     {
         bool hasFailed = false;

@@ -56,7 +56,7 @@ public sealed partial class ResponseWriter
         return flush;
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskMethodBuilder<>))]
     private async ValueTask<bool> FlushAfterEarlierAsync() =>
         await AwaitEarlierAsync().ConfigureAwait(false) && await FlushNowAsync().ConfigureAwait(false);
 }

@@ -295,7 +295,7 @@ public sealed partial class ResponseWriter
         return false;
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskMethodBuilder<>))]
     private async ValueTask<bool> AwaitFlushAsync(ValueTask<FlushResult> flush)
     {
         Http1Connection connection = _exchange.Connection;

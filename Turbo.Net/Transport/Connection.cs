@@ -50,6 +50,9 @@ public abstract class Connection : IDuplexPipe
     /// </summary>
     internal virtual bool MayHaveInput => true;
 
+    /// <summary>Whether what it receives is handled on the calling thread; true where no thread is its own.</summary>
+    internal virtual bool IsHere => true;
+
     /// <summary>
     /// Grows with the bytes that the peer takes: tells a slow peer from one that takes nothing. Negative where the
     /// transport cannot tell.

@@ -44,7 +44,7 @@ internal sealed class TlsInnerStream(Connection connection, HandshakeWork? work)
     public void Established() => _isEstablished = true;
 
     /// <summary>Without room it waits until there is something to read. An abort of the connection ends it, a token does not.</summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskMethodBuilder<>))]
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
         PipeReader input = connection.Input;
@@ -61,7 +61,7 @@ internal sealed class TlsInnerStream(Connection connection, HandshakeWork? work)
         return read;
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskMethodBuilder))]
     public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
         connection.Output.Write(buffer.Span);
@@ -73,7 +73,7 @@ internal sealed class TlsInnerStream(Connection connection, HandshakeWork? work)
     }
 
     /// <summary>Sends what was written.</summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskMethodBuilder))]
     public async ValueTask FlushHeldAsync()
     {
         FlushResult result = await connection.Output.FlushAsync().ConfigureAwait(false);

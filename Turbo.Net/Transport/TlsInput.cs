@@ -61,7 +61,7 @@ internal sealed class TlsInput(PipeReader pipe) : PipeReader
 
     public override void Complete(Exception? exception = null) => pipe.Complete(exception);
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskMethodBuilder<>))]
     private async ValueTask<ReadResult> AwaitAsync(ValueTask<ReadResult> read) => Judge(await read.ConfigureAwait(false));
 
     private ReadResult Judge(in ReadResult result)

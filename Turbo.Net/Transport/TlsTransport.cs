@@ -69,6 +69,8 @@ internal sealed class TlsTransport : Connection
     // What the connection below has received is read at once, so it is this connection's, or will be.
     internal override bool MayHaveInput => _input.MayHaveInput;
 
+    internal override bool IsHere => _below.IsHere;
+
     internal override void SettleTraffic() => _below.SettleTraffic();
 
     public override bool HasPeerReset => _input.IsTruncated || _below.HasPeerReset;
@@ -165,7 +167,7 @@ internal sealed class TlsTransport : Connection
     }
 
     // A record for as much as one holds rather than for each block.
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskMethodBuilder))]
     private async ValueTask SealAsync(ReadOnlySequence<byte> buffer)
     {
         byte[] record = ArrayPool<byte>.Shared.Rent(RecordBytes);

@@ -32,7 +32,7 @@ internal sealed partial class RelayExchange
 
     private bool IsBetweenEvents => _tail == 0 || (_tail & 0xFFFF) == 0x0A0A || (_tail & 0xFFFF) == 0x0D0D || _tail == 0x0D0A0D0A;
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskMethodBuilder<>))]
     private async ValueTask<UpstreamRead> ReadKeptAliveAsync(UpstreamConnection upstream)
     {
         TimeSpan silent = TimeSpan.Zero;

@@ -122,7 +122,7 @@ internal sealed partial class RelayExchange
     /// Sends head and content: what of the content is there at once goes with the head, the rest is pumped beside the
     /// response. False when the content was refused.
     /// </summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskMethodBuilder<>))]
     private async ValueTask<bool> SendAsync(UpstreamConnection upstream)
     {
         if (_isRequestSent)
@@ -158,7 +158,7 @@ internal sealed partial class RelayExchange
         return true;
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskMethodBuilder))]
     private async ValueTask PumpAsync(UpstreamConnection upstream)
     {
         BodyReader body = _exchange.Body;
@@ -203,7 +203,7 @@ internal sealed partial class RelayExchange
         return !_isTooLarge && _isRequestSent && !_isClientGone && !_isCutOff;
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskMethodBuilder))]
     private async ValueTask EndPumpAsync()
     {
         if (!_hasPump) return;

@@ -57,7 +57,7 @@ internal sealed partial class RelayExchange(Relay relay, UpstreamPool pool)
     }
 
     /// <summary>Relays it; then this object is given back, and its next user's.</summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskMethodBuilder<>))]
     public async ValueTask<RelayResult> RunAsync()
     {
         try
@@ -109,7 +109,7 @@ internal sealed partial class RelayExchange(Relay relay, UpstreamPool pool)
         return default;
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskMethodBuilder))]
     private async ValueTask EndWithPumpAsync()
     {
         try
@@ -122,7 +122,7 @@ internal sealed partial class RelayExchange(Relay relay, UpstreamPool pool)
         }
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskMethodBuilder))]
     private async ValueTask EndAfterAsync(ValueTask watch)
     {
         await watch.ConfigureAwait(false);
@@ -149,7 +149,7 @@ internal sealed partial class RelayExchange(Relay relay, UpstreamPool pool)
         return EndHalfClosed();
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskMethodBuilder))]
     private async ValueTask AwaitWatchAsync(ValueTask watch)
     {
         await watch.ConfigureAwait(false);
@@ -164,7 +164,7 @@ internal sealed partial class RelayExchange(Relay relay, UpstreamPool pool)
         return Volatile.Read(ref _probe) is { } probe ? new ValueTask(probe) : default;
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskMethodBuilder<>))]
     private async ValueTask<RelayResult> ExchangeAsync()
     {
         UpstreamConnection? upstream = pool.TryRent();
@@ -213,7 +213,7 @@ internal sealed partial class RelayExchange(Relay relay, UpstreamPool pool)
     }
 
     /// <summary>Reads up to the final response head, passing informational ones on (RFC 9110 §15.2). Complete when it is there.</summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskMethodBuilder<>))]
     private async ValueTask<RelayResult> ReadHeadAsync(UpstreamConnection upstream)
     {
         ResponseHead head = upstream.Head;
@@ -287,7 +287,7 @@ internal sealed partial class RelayExchange(Relay relay, UpstreamPool pool)
         fields.TryGet(KnownField.Upgrade, out ReadOnlySpan<byte> protocol) && fields.CountOf(KnownField.Upgrade) == 1
         && Ascii.EqualsIgnoreCase(protocol, "websocket"u8) && fields.HasToken(KnownField.Connection, "upgrade"u8);
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskMethodBuilder<>))]
     private async ValueTask<RelayResult> RespondAsync(UpstreamConnection upstream)
     {
         ResponseHead head = upstream.Head;
@@ -350,7 +350,7 @@ internal sealed partial class RelayExchange(Relay relay, UpstreamPool pool)
     }
 
     /// <summary>Passes the content on, one flush for each read from upstream.</summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskMethodBuilder<>))]
     private async ValueTask<RelayResult> PassBodyAsync(UpstreamConnection upstream, BodyKind kind)
     {
         ResponseWriter response = _exchange.Response;

@@ -234,7 +234,7 @@ internal sealed class UpstreamConnection(UpstreamPool pool, Connection transport
         Rest = result.Buffer;
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskMethodBuilder<>))]
     private async ValueTask<UpstreamRead> ReadSlowAsync(ValueTask<ReadResult> read, TimeSpan timeout)
     {
         Volatile.Write(ref _readDeadline, Due(timeout));
@@ -263,7 +263,7 @@ internal sealed class UpstreamConnection(UpstreamPool pool, Connection transport
         }
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskMethodBuilder<>))]
     private async ValueTask<bool> AwaitFlushAsync(ValueTask<FlushResult> flush, TimeSpan timeout)
     {
         Volatile.Write(ref _writeDeadline, Due(timeout));

@@ -258,8 +258,13 @@ public sealed class UpstreamPool : IAsyncDisposable
         return new TlsTransport(below, inner, stream);
     }
 
+    // One on the caller's event loop before any other, so that both sides of an exchange stay on one thread.
     private UpstreamConnection? Pop()
     {
+        for (int i = 0; i < _slots.Length; i++)
+        {
+            if (Volatile.Read(ref _slots[i]) is { } near && near.Transport.IsHere && Interlocked.CompareExchange(ref _slots[i], null, near) == near) return near;
+        }
         for (int i = 0; i < _slots.Length; i++)
         {
             if (_slots[i] is not null && Interlocked.Exchange(ref _slots[i], null) is { } connection) return connection;

@@ -159,7 +159,7 @@ internal sealed class Dispatcher(AppHost app, RouteTable<Route> routes, RequestL
         return lookup.IsCompletedSuccessfully ? Admit(context, route, lookup.Result) : AwaitSessionAsync(context, route, lookup);
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskMethodBuilder))]
     private async ValueTask AwaitSessionAsync(RequestContext context, Route route, ValueTask<LiveSession?> lookup) =>
         await Admit(context, route, await lookup);
 
@@ -174,7 +174,7 @@ internal sealed class Dispatcher(AppHost app, RouteTable<Route> routes, RequestL
         return Handle(context, route);
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskMethodBuilder))]
     private async ValueTask AwaitAsync(RequestContext context, ValueTask handling)
     {
         try
@@ -232,6 +232,7 @@ internal sealed class Dispatcher(AppHost app, RouteTable<Route> routes, RequestL
         EventRow row = context.Event;
         row.Status = status;
         row.Duration = duration.Ticks * 100;
+        row.CreatedAt = row.Timestamp + duration;
         row.ClientIp.Set(context.Client.Text);
         row.Method.Set(exchange.MethodName);
         row.Endpoint.AppendUpTo(exchange.Path, MaxTargetBytes);

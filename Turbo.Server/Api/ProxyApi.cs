@@ -12,7 +12,7 @@ namespace Turbo.Server.Api;
 internal sealed class ProxyApi(AppHost app)
 {
     /// <summary>Relays the request; a failure that left the client without a response is answered as <c>upstream_error</c>.</summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskMethodBuilder))]
     public async ValueTask HandleAsync(RequestContext context)
     {
         Exchange exchange = context.Exchange;

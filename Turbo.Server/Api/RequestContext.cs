@@ -164,7 +164,7 @@ internal sealed class RequestContext(AppHost app, Exchange exchange)
         _ => "the client left"u8,
     });
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskMethodBuilder<>))]
     private async ValueTask<bool> ReadBodyAsync(bool answersRefusal)
     {
         BodyContent content = await exchange.Body.ReadAllAsync();

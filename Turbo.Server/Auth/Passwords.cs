@@ -43,7 +43,7 @@ internal sealed class Passwords : IDisposable
         _queue = new WorkQueue<Job>(queue);
         int threads = workers ?? Math.Max(1, Environment.ProcessorCount - 1);
         for (int i = 0; i < threads; i++)
-            new Thread(Loop) { IsBackground = true, Name = "bcrypt", Priority = ThreadPriority.BelowNormal }.Start();
+            BackgroundThread.Start("bcrypt", Loop);
     }
 
     /// <summary>Rounds of bcrypt computed so far: what an answer took, whatever else the machine did meanwhile.</summary>

@@ -88,10 +88,11 @@ internal sealed class EventWriter : IAsyncDisposable
     /// <summary>An empty row; hand it in with <see cref="Submit"/> or back with <see cref="Discard"/>.</summary>
     public EventRow Rent() => _queue.Rent();
 
-    /// <summary>Hands a completed row in; it is the writer's from here on. Never waits.</summary>
+    /// <summary>Hands a completed row in; it is the writer's from here on. Never waits. Where it has no time of its making, that is now.</summary>
     public void Submit(EventRow row)
     {
-        row.CreatedAt = _time.GetUtcNow().UtcDateTime;
+        if (row.CreatedAt == default)
+            row.CreatedAt = _time.GetUtcNow().UtcDateTime;
         (int rows, long bytes) = _queue.Add(row);
         if (rows >= _options.BatchRows || bytes >= _options.BatchBytes)
             Wake();

@@ -92,7 +92,7 @@ internal sealed class MultipartReader : IDisposable
 
     /// <summary>The next piece of the part's content, valid until the next call; empty at its end.</summary>
     /// <exception cref="MockErrorException">The content ends within the part.</exception>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskMethodBuilder<>))]
     public async ValueTask<ReadOnlyMemory<byte>> ReadAsync()
     {
         while (!_isPartEnd && !IsRejected)
@@ -148,7 +148,7 @@ internal sealed class MultipartReader : IDisposable
         return null;
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskMethodBuilder))]
     private async ValueTask FillAsync(string within)
     {
         if (_start > 0)
@@ -168,7 +168,7 @@ internal sealed class MultipartReader : IDisposable
         _piece = _piece.Slice(take);
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    [AsyncMethodBuilder(typeof(PooledValueTaskMethodBuilder))]
     private async ValueTask ReadBodyAsync()
     {
         BodyRead read = await _body.ReadAsync().ConfigureAwait(false);

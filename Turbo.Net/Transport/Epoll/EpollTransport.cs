@@ -98,6 +98,8 @@ internal sealed class EpollTransport : Connection, IEpollHandler
 
     internal override bool MayHaveInput => _input.MayHaveInput;
 
+    internal override bool IsHere => Loop.IsCurrent;
+
     public override long BytesTaken
     {
         get

@@ -10,7 +10,6 @@ internal sealed class SqliteWriter
     private readonly SqliteSession _session;
     private readonly WorkQueue<SqliteJob> _queue;
     private readonly int _grouped;
-    private readonly Thread _thread;
     private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public SqliteWriter(SqliteSession session, DbOptions options)
@@ -18,8 +17,7 @@ internal sealed class SqliteWriter
         _session = session;
         _queue = new WorkQueue<SqliteJob>(options.Queue);
         _grouped = options.GroupedWrites;
-        _thread = new Thread(Loop) { IsBackground = true, Name = "sqlite writer" };
-        _thread.Start();
+        BackgroundThread.Start("sqlite writer", Loop);
     }
 
     public int Queued => _queue.Count;
