@@ -28,6 +28,7 @@ internal sealed partial class RelayExchange
     private int _unflushed;
     private bool _isTooLarge;
     private bool _wantsUpgrade;
+    private volatile bool _isRequestGiven;
     private volatile bool _isRequestSent;
     private RejectReason _bodyReject;
     private ValueTask _pump;
@@ -40,6 +41,7 @@ internal sealed partial class RelayExchange
         _written = 0;
         _unflushed = 0;
         _isTooLarge = false;
+        _isRequestGiven = false;
         _isRequestSent = false;
         _bodyReject = RejectReason.None;
         _pump = default;
@@ -178,6 +180,7 @@ internal sealed partial class RelayExchange
                 return;
             }
             AddContent(upstream, piece);
+            if (piece.IsEnd) _isRequestGiven = true;
             // Upstream may take no more. What is small is gathered all the same: it may be sent to another connection.
             if (!await FlushRequestAsync(upstream).ConfigureAwait(false) && _isTooLarge) return;
             upstream.ExtendRead(_options.FirstByteTimeout);
@@ -209,6 +212,12 @@ internal sealed partial class RelayExchange
         if (!_hasPump) return;
         _hasPump = false;
         if (_pump.IsCompleted)
+        {
+            await _pump.ConfigureAwait(false);
+            return;
+        }
+        // Its last bytes are with the system, and upstream, on another thread, was quicker to answer them than it is to end.
+        if (_isRequestGiven && _isComplete && _upstream is { IsFlushing: false })
         {
             await _pump.ConfigureAwait(false);
             return;

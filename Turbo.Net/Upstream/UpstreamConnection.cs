@@ -204,6 +204,9 @@ internal sealed class UpstreamConnection(UpstreamPool pool, Connection transport
         return flush.IsCompletedSuccessfully ? new ValueTask<bool>(!flush.Result.IsCompleted) : AwaitFlushAsync(flush, timeout);
     }
 
+    /// <summary>Whether upstream is waited for to take what was sent.</summary>
+    public bool IsFlushing => Volatile.Read(ref _writeDeadline) != Never;
+
     /// <summary>Called by the pool's tick.</summary>
     public void Tick(long now)
     {

@@ -79,6 +79,7 @@ internal enum PeerEnd { Fin, Reset, Cut }
 /// </summary>
 internal sealed class RawClient : IDisposable
 {
+    private volatile bool _wasCut;
     private readonly Socket _socket;
     private readonly RawTls? _tls;
     private byte[] _buffer = new byte[64 * 1024];
@@ -124,6 +125,7 @@ internal sealed class RawClient : IDisposable
         }
         catch (SocketException)
         {
+            _wasCut = true;
             return false;
         }
     }
@@ -259,6 +261,8 @@ internal sealed class RawClient : IDisposable
     {
         PeerEnd end;
         while (TryReceive("the end of the connection", out end)) { }
+        // The system tells of a reset once: a send that failed meanwhile was told, and the receive after it sees a mere end.
+        if (_wasCut) end = PeerEnd.Reset;
         rest = Take(_end - _start);
         return end;
     }
