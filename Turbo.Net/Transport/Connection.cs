@@ -10,6 +10,10 @@ public abstract class Connection : IDuplexPipe
     private int _endReason;
     private int _isAborted;
 
+    private protected Connection()
+    {
+    }
+
     /// <summary>Bytes from the peer. Completes when the peer sends FIN; fails when it resets.</summary>
     public abstract PipeReader Input { get; }
 
@@ -77,7 +81,7 @@ public abstract class Connection : IDuplexPipe
     public abstract void Close();
 
     /// <summary>Records the cause of an abort; true for the first one, which carries it out.</summary>
-    protected bool BeginAbort(EndReason reason)
+    private protected bool BeginAbort(EndReason reason)
     {
         SetEndReason(reason);
         return Interlocked.Exchange(ref _isAborted, 1) == 0;

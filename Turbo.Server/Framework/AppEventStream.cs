@@ -94,14 +94,15 @@ public sealed class AppEventStream
         _ended.Dispose();
     }
 
-    // Where an event is being sent, no comment is needed.
+    // A comment that a slow client has not taken is enough.
     private void Comment()
     {
-        if (_gate.Wait(0)) _commenting = CommentAsync();
+        if (_commenting.IsCompleted) _commenting = CommentAsync();
     }
 
     private async Task CommentAsync()
     {
+        await _gate.WaitAsync();
         try
         {
             if (_isClosed || IsOver) return;

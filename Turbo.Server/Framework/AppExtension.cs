@@ -1,4 +1,5 @@
 using System.Runtime.ExceptionServices;
+using System.Text;
 using Turbo.Net;
 using Turbo.Server.Api;
 using Turbo.Server.Metrics;
@@ -9,8 +10,11 @@ namespace Turbo.Server;
 /// <summary>What an application adds to Turbo: its endpoints and hooks, and how they are run.</summary>
 internal sealed class AppExtension(TurboApp app)
 {
-    // Tells at once what is malformed or taken, whatever of Turbo's own surface the options leave out.
-    private readonly RouteTable<Route> _check = Routes.Own(AppOptions.Defaults);
+    // Tells at once what is Turbo's, whatever of it the options leave out.
+    private static readonly RouteTable<Route> s_own = Routes.Own(AppOptions.Defaults);
+
+    // Tells at once what is malformed or taken.
+    private readonly RouteTable<Route> _check = new();
     private readonly List<(HttpMethod Method, byte[] Path, Route Route)> _routes = [];
 
     public List<Func<AppRequest, Task>> Before { get; } = [];
@@ -22,6 +26,7 @@ internal sealed class AppExtension(TurboApp app)
 
     public void Add(HttpMethod[] methods, byte[] path, Func<AppRequest, Task> handler, bool isPrivate, bool isInline)
     {
+        if (s_own.Has(path)) throw new ArgumentException($"{Encoding.UTF8.GetString(path)} is Turbo's own", nameof(path));
         Route route = new(isPrivate ? Access.Session : Access.Optional, (_, context) => RunAsync(context, handler, isInline)) { Class = RouteClass.App };
         foreach (HttpMethod method in methods)
         {
