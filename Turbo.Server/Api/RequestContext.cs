@@ -19,6 +19,7 @@ internal sealed class RequestContext(AppHost app, Exchange exchange)
 
     private UsageTap? _tap;
     private bool _hasParameters;
+    private bool _hasKeptRequest;
     private ArrayBufferWriter<byte> _content = new(1024);
 
     public AppHost App => app;
@@ -86,6 +87,7 @@ internal sealed class RequestContext(AppHost app, Exchange exchange)
         IsTurnedAway = false;
         Parameters.Reset();
         _hasParameters = false;
+        _hasKeptRequest = false;
         if (_content.Capacity > KeptBytes) _content = new ArrayBufferWriter<byte>(1024);
         else _content.ResetWrittenCount();
     }
@@ -121,6 +123,15 @@ internal sealed class RequestContext(AppHost app, Exchange exchange)
         response.EndHead(content.Length);
         response.Write(content);
         KeepResponse(content);
+    }
+
+    /// <summary>Keeps content of the request in its event row, once, as much as EVENT_BODIES says.</summary>
+    public void KeepRequest(ReadOnlySpan<byte> content)
+    {
+        if (_hasKeptRequest) return;
+        _hasKeptRequest = true;
+        // As it was sent: the event writer takes the secrets out.
+        Event.Request.AppendUpTo(content, app.Events.BodyBytes);
     }
 
     /// <summary>Keeps content of the response in the request's event row, as much as EVENT_BODIES says.</summary>
@@ -174,8 +185,7 @@ internal sealed class RequestContext(AppHost app, Exchange exchange)
 
     private bool TakeParameters(ReadOnlySpan<byte> body, bool answersRefusal)
     {
-        // As it was sent: the event writer takes the secrets out.
-        Event.Request.AppendUpTo(body, app.Events.BodyBytes);
+        KeepRequest(body);
         ReadOnlySpan<byte> text = body.TrimStart(" \t\r\n"u8);
         if (!text.IsEmpty) TakeBody(text);
         if (!Parameters.HasError) Parameters.ReadQuery(exchange.Query);

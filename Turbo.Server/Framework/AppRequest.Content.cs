@@ -25,7 +25,9 @@ public sealed partial class AppRequest
     public async Task<ReadOnlyMemory<byte>> ContentAsync()
     {
         BodyContent content = await Exchange.Body.ReadAllAsync();
-        return content.IsComplete ? content.Bytes : throw RefusalOf(null);
+        if (!content.IsComplete) throw RefusalOf(null);
+        Context.KeepRequest(content.Bytes.Span);
+        return content.Bytes;
     }
 
     /// <summary>The content as JSON, of whatever media type; malformed it is answered 400. Dispose it.</summary>

@@ -4,6 +4,8 @@ using System.Text;
 using System.Text.Json;
 using Turbo.Net.WebSocket;
 using Turbo.Server;
+using Turbo.Server.Model;
+using Turbo.Server.Storage;
 using Turbo.Tests.Support;
 using WebSocketMessageKind = Turbo.Net.WebSocket.WebSocketMessageKind;
 
@@ -194,6 +196,20 @@ internal sealed class TurboAppTests(DatabaseKind kind)
         Assert.That((echo.Content, echo.Field("Content-Type")), Is.EqualTo(("a=b", "text/x; charset=utf-8")));
         Assert.That((await _app.SendAsync(HttpMethod.Post, "/copy", new string('x', 100_000), null)).Content, Is.EqualTo("100000"));
         (await _app.SendAsync(HttpMethod.Post, "/copy", new string('x', 100_001), null)).IsError(413, "invalid_request_error", null);
+    }
+
+    [Test]
+    public async Task Each_request_has_its_event_row()
+    {
+        await _app.SendAsync(HttpMethod.Post, "/sum?b=row", "name=row", _app.Token);
+        await _app.SendAsync(HttpMethod.Post, "/json?row", """{"name":"row","password":"of nobody"}""", _app.Token);
+        await _app.App.Host.Events.FlushAsync();
+        IReadOnlyList<EventRecord> rows = await _app.App.Host.Db.Events.QueryAsync(new EventQuery());
+        EventRecord sum = rows.Single(static row => row.Params == "b=row"), json = rows.Single(static row => row.Params == "row");
+        Assert.That((sum.Endpoint, sum.Status, sum.UserId, sum.Request), Is.EqualTo(("/sum", 400L, _app.UserId, "name=row")));
+        Assert.That(sum.Response, Does.Contain("b is not a whole number"));
+        Assert.That((json.Endpoint, json.Status, json.UserId, json.Response), Is.EqualTo(("/json", 200L, _app.UserId, "row")));
+        Assert.That(json.Request, Does.Contain("row").And.Not.Contain("nobody"));
     }
 
     [Test]
