@@ -76,7 +76,7 @@ internal sealed class AppHost : IAsyncDisposable
 
         RouteTable<Route> routes = Routes.Build(options, extension);
         Description = new DescriptionApi(new ApiSurface(routes, options.ProxyAuth));
-        Dispatcher dispatcher = _dispatcher = new Dispatcher(this, routes, new RequestLog(logWriter, options.LogLevel));
+        Dispatcher dispatcher = _dispatcher = new Dispatcher(this, routes, cors, new RequestLog(logWriter, options.LogLevel));
         TurboServerOptions serverOptions = new()
         {
             EndPoints = certificate is null ? endPoints : [],

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text;
 using Turbo.Net;
 using Turbo.Net.Upstream;
+using Turbo.Server.Model;
 
 namespace Turbo.Server.Ai;
 
@@ -27,7 +28,16 @@ internal sealed record CompletionFailure(int Status, string Message, string? Par
 }
 
 /// <summary>What a completion cost, where the upstream said.</summary>
-internal readonly record struct CompletionUsage(string? Model, long? PromptTokens, long? CompletionTokens, long? TotalTokens);
+internal readonly record struct CompletionUsage(string? Model, long? PromptTokens, long? CompletionTokens, long? TotalTokens)
+{
+    public void CopyTo(EventRow row)
+    {
+        if (Model is not null) row.Model.Set(Model);
+        row.PromptTokens = PromptTokens;
+        row.CompletionTokens = CompletionTokens;
+        row.TotalTokens = TotalTokens;
+    }
+}
 
 /// <summary>A reply, or why there is none.</summary>
 internal readonly record struct Completion(string Reply, CompletionUsage Usage, CompletionFailure? Failure);

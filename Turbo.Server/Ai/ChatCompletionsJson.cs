@@ -10,7 +10,7 @@ internal static class ChatCompletionsJson
 {
     private const int MaxErrorText = 4096;
 
-    /// <summary><c>{"model","messages","user"}</c>, and <c>"stream":true</c> where it streams.</summary>
+    /// <summary><c>{"model","messages","user"}</c>, and where it streams <c>"stream":true</c> with the wish to be told the usage.</summary>
     public static void WriteRequest(IBufferWriter<byte> output, CompletionRequest request, string model, bool streams) =>
         JsonOutput.Write(output, (request, model, streams), static (writer, what) =>
         {
@@ -27,7 +27,13 @@ internal static class ChatCompletionsJson
             }
             writer.WriteEndArray();
             writer.WriteString("user"u8, what.request.User);
-            if (what.streams) writer.WriteBoolean("stream"u8, true);
+            if (what.streams)
+            {
+                writer.WriteBoolean("stream"u8, true);
+                writer.WriteStartObject("stream_options"u8);
+                writer.WriteBoolean("include_usage"u8, true);
+                writer.WriteEndObject();
+            }
             writer.WriteEndObject();
         });
 
@@ -64,7 +70,11 @@ internal static class ChatCompletionsJson
     }
 
     /// <summary>One event of a stream: the delta's text, if it has any, and whether it ends the reply. False for an error, or what is no event of a stream.</summary>
-    public static bool TryReadDelta(ReadOnlySpan<byte> json, out string? text, out bool isLast)
+    /// <param name="json">The event's data.</param>
+    /// <param name="text">What is added to the reply.</param>
+    /// <param name="isLast">Whether nothing more is.</param>
+    /// <param name="usage">Takes what the event tells of it.</param>
+    public static bool TryReadDelta(ReadOnlySpan<byte> json, out string? text, out bool isLast, ref CompletionUsage usage)
     {
         text = null;
         isLast = false;
@@ -76,6 +86,8 @@ internal static class ChatCompletionsJson
             {
                 // An event without a choice is one that tells usage.
                 if (reader.ValueTextEquals("choices"u8)) ReadChoice(ref reader, "delta"u8, out text, out isLast);
+                else if (usage.Model is null && reader.ValueTextEquals("model"u8)) usage = usage with { Model = ReadText(ref reader) };
+                else if (reader.ValueTextEquals("usage"u8)) usage = ReadUsage(ref reader, usage);
                 else if (reader.ValueTextEquals("error"u8) && reader.Read() && reader.TokenType != JsonTokenType.Null) return false;
                 else reader.Skip();
             }

@@ -21,6 +21,7 @@ internal sealed class ChatCompletionsStream : IAsyncDisposable
     private bool _isFinished;
     private bool _isOver;
     private bool _isRead;
+    private CompletionUsage _usage;
 
     public ChatCompletionsStream(CancellationToken cancellation, TimeProvider time)
     {
@@ -30,6 +31,9 @@ internal sealed class ChatCompletionsStream : IAsyncDisposable
 
     /// <summary>Why the reply is not whole; null while it comes, and where it is.</summary>
     public CompletionFailure? Failure { get; private set; }
+
+    /// <summary>What the upstream told of the model and the tokens, so far.</summary>
+    public CompletionUsage Usage => _usage;
 
     /// <summary>Ends the request and every read.</summary>
     internal CancellationToken Cancellation => _cancelling.Token;
@@ -83,7 +87,7 @@ internal sealed class ChatCompletionsStream : IAsyncDisposable
                 _isOver = true;
                 return null;
             }
-            if (_events.Name.SequenceEqual("error"u8) || !ChatCompletionsJson.TryReadDelta(_events.Data, out string? text, out bool isLast))
+            if (_events.Name.SequenceEqual("error"u8) || !ChatCompletionsJson.TryReadDelta(_events.Data, out string? text, out bool isLast, ref _usage))
             {
                 Refuse(ChatCompletionsJson.ReadError(_events.Data, ChatCompletions.Malformed));
                 return null;

@@ -50,6 +50,9 @@ internal readonly record struct ApiError(int Status, string Message, string? Par
 
     public static ApiError InvalidSession => new(401, "the session is unknown, ended or expired: log in again", Code: "invalid_session");
 
+    /// <summary>A page of an origin that CORS_ORIGINS does not name would use its visitor's cookie.</summary>
+    public static ApiError ForeignPage => new(403, "pages of that origin may not use the visitor's session here: see CORS_ORIGINS", Code: "origin_not_allowed");
+
     public static ApiError NotFound => new(404, "no such path", Code: "not_found");
 
     public static ApiError MethodNotAllowed => new(405, "this path does not take that method", Code: "method_not_allowed");

@@ -110,9 +110,9 @@ internal sealed class ChatApi(AppHost app)
             text = composed;
         }
         NewPrompt prompt = new(id, context.RequiredSession.UserId, text, exchanges, isOtr);
-        if (streams)
+        if (streams && !isOtr)
         {
-            AnswerPrompt(context, await app.Prompts.StartAsync(prompt));
+            AnswerPrompt(context, await app.Prompts.StartAsync(prompt, context.HoldEvent()));
             return;
         }
         CancellationToken aborted = context.Exchange.Aborted;
@@ -131,11 +131,8 @@ internal sealed class ChatApi(AppHost app)
         switch (answer.Status)
         {
             case PromptStatus.Done:
-                CompletionUsage usage = answer.Usage;
-                if (usage.Model is not null) context.Event.Model.Set(usage.Model);
-                context.Event.PromptTokens = usage.PromptTokens;
-                context.Event.CompletionTokens = usage.CompletionTokens;
-                context.Event.TotalTokens = usage.TotalTokens;
+                // Where the reply comes later, so does this.
+                if (context.HeldEvent is null) answer.Usage.CopyTo(context.Event);
                 MessageJson.WriteReply(context.Content, answer.Message!);
                 context.Send();
                 break;

@@ -66,11 +66,29 @@ internal sealed class Cors
     public bool IsForeignPage(Exchange exchange)
     {
         if (!exchange.Fields.TryGet(KnownField.Origin, out ReadOnlySpan<byte> origin) || !Credentials.AreAmbient(exchange)) return false;
-        if (origin.Length > LongestOrigin) return true;
-        Span<char> chars = stackalloc char[LongestOrigin];
-        if (_lookup.Contains(chars[..Encoding.Latin1.GetChars(origin, chars)])) return false;
+        if (IsNamed(exchange)) return false;
         int scheme = origin.IndexOf("://"u8);
         return scheme < 0 || !exchange.Fields.TryGet(KnownField.Host, out ReadOnlySpan<byte> host) || !Ascii.EqualsIgnoreCase(origin[(scheme + 3)..], host);
+    }
+
+    /// <summary>
+    /// Whether a browser says that a page of another origin asks for a change in its visitor's name. SameSite=Lax keeps the
+    /// cookie from other sites, but neither from other ports of this host nor from its sister hosts. What the browser says
+    /// of it (Fetch Metadata) holds behind a proxy too, which may change the Host.
+    /// </summary>
+    public bool IsForeignWrite(Exchange exchange)
+    {
+        HeaderFields fields = exchange.Fields;
+        if (!fields.Has(KnownField.Origin) || exchange.Method is HttpMethod.Get or HttpMethod.Head) return false;
+        if (!fields.TryGet("Sec-Fetch-Site"u8, out ReadOnlySpan<byte> site) || !(site.SequenceEqual("same-site"u8) || site.SequenceEqual("cross-site"u8))) return false;
+        return Credentials.AreAmbient(exchange) && !IsNamed(exchange);
+    }
+
+    private bool IsNamed(Exchange exchange)
+    {
+        if (!exchange.Fields.TryGet(KnownField.Origin, out ReadOnlySpan<byte> origin) || origin.Length > LongestOrigin) return false;
+        Span<char> chars = stackalloc char[LongestOrigin];
+        return _lookup.Contains(chars[..Encoding.Latin1.GetChars(origin, chars)]);
     }
 
     private void WriteOrigin(Exchange exchange, ResponseWriter response)

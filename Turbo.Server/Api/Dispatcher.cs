@@ -3,6 +3,7 @@ using Turbo.Net;
 using HttpMethod = Turbo.Net.HttpMethod;
 using Turbo.Net.Http1;
 using Turbo.Server.Auth;
+using Turbo.Server.Events;
 using Turbo.Server.Cache;
 using Turbo.Server.Logging;
 using Turbo.Server.Model;
@@ -15,7 +16,7 @@ namespace Turbo.Server.Api;
 /// handler, and, whatever became of it, its log line and its event row. Where all of that completes at once nothing is
 /// allocated.
 /// </summary>
-internal sealed class Dispatcher(AppHost app, RouteTable<Route> routes, RequestLog log)
+internal sealed class Dispatcher(AppHost app, RouteTable<Route> routes, Cors cors, RequestLog log)
 {
     // The status that log and event rows have for a request whose client left before an answer was begun.
     private const int ClientClosedRequest = 499;
@@ -127,6 +128,12 @@ internal sealed class Dispatcher(AppHost app, RouteTable<Route> routes, RequestL
     private ValueTask Authenticate(RequestContext context, Route route)
     {
         Exchange exchange = context.Exchange;
+        if (cors.IsForeignWrite(exchange))
+        {
+            if (route.Access == Access.Optional) return Handle(context, route);
+            context.Fail(ApiError.ForeignPage);
+            return default;
+        }
         if (route.TakesTokenParameter && !exchange.Body.IsEmpty && !Credentials.Bearer(exchange.Fields, out _)) return AuthenticateByBodyAsync(context, route);
         Span<byte> buffer = stackalloc byte[Credentials.BufferBytes];
         return Authenticate(context, route, Credentials.Find(exchange, route.TakesTokenParameter, buffer));
@@ -240,10 +247,12 @@ internal sealed class Dispatcher(AppHost app, RouteTable<Route> routes, RequestL
         if (context.Session is { } session) row.UserId = session.UserId;
         WriteLine(context, status, duration, row.UserId);
         bool hasNoRow = context.IsTurnedAway || (context.Route is { IsProbe: true } && !app.Events.HasRoom);
+        HeldEvent? held = context.HeldEvent;
         context.End();
         if (!hasNoRow)
         {
-            app.Events.Submit(row);
+            if (held is not null) held.Release();
+            else app.Events.Submit(row);
             return;
         }
         Interlocked.Increment(ref _withoutRow);

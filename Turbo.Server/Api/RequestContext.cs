@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using Turbo.Net;
 using Turbo.Server.Ai;
 using Turbo.Server.Auth;
+using Turbo.Server.Events;
 using Turbo.Server.Metrics;
 using Turbo.Server.Model;
 
@@ -77,9 +78,16 @@ internal sealed class RequestContext(AppHost app, Exchange exchange)
         Client.Set(exchange, app.Options);
     }
 
+    /// <summary>Set where another than the dispatcher has still to fill the event row.</summary>
+    public HeldEvent? HeldEvent { get; private set; }
+
+    /// <summary>Keeps the event row from being handed in until the caller has released it, too.</summary>
+    public HeldEvent HoldEvent() => HeldEvent = new HeldEvent(app.Events, Event);
+
     public void End()
     {
         Event = null!;
+        HeldEvent = null;
         Route = null;
         Pattern = null;
         Session = null;

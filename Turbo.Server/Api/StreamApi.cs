@@ -27,7 +27,7 @@ internal sealed class StreamApi(AppHost app, Cors cors)
     public static bool RefusesPage(RequestContext context, Cors cors)
     {
         if (!WebSocketHandshake.IsRequested(context.Exchange) || !cors.IsForeignPage(context.Exchange)) return false;
-        context.Fail(new ApiError(403, "pages of that origin may not use the visitor's session here: see CORS_ORIGINS", Code: "origin_not_allowed"));
+        context.Fail(ApiError.ForeignPage);
         return true;
     }
 }

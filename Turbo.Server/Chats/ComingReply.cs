@@ -1,3 +1,4 @@
+using Turbo.Server.Events;
 using Turbo.Server.Model;
 using Turbo.Server.Storage;
 using Turbo.Server.Streams;
@@ -14,15 +15,19 @@ internal sealed class ComingReply : IAccessHolder, IDisposable
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private string? _reason;
 
-    public ComingReply(ChatMessage message, AccessWatch access)
+    public ComingReply(ChatMessage message, AccessWatch access, HeldEvent held)
     {
         Message = message;
+        Held = held;
         _access = access;
         access.Add(this);
     }
 
     /// <summary>The message as it was when it was asked, without its reply.</summary>
     public ChatMessage Message { get; }
+
+    /// <summary>The event row of the request that asked.</summary>
+    public HeldEvent Held { get; }
 
     /// <summary>Cancelled when the reply is cut off.</summary>
     public CancellationToken Cancellation => _cutting.Token;

@@ -103,22 +103,19 @@ internal sealed class Prompts
         return new PromptAnswer(PromptStatus.Done, message, Usage: usage);
     }
 
-    /// <summary>Answers at once; the reply comes to the chat's subscribers, and is stored when it is whole.</summary>
-    public async Task<PromptAnswer> StartAsync(NewPrompt prompt)
+    /// <summary>Answers at once; the reply comes to the chat's subscribers, and is stored when it is whole. Not for what is off the record, which has none.</summary>
+    /// <param name="prompt">The prompt.</param>
+    /// <param name="held">The request's event row, which takes the reply's usage, and why it broke off, before it is released.</param>
+    public async Task<PromptAnswer> StartAsync(NewPrompt prompt, HeldEvent held)
     {
-        if (prompt.Otr) return await AskAsync(prompt, CancellationToken.None);
-        if (Interlocked.Increment(ref _places) > _options.ChatStreams)
-        {
-            Interlocked.Decrement(ref _places);
-            return new PromptAnswer(PromptStatus.Busy);
-        }
         bool hasStarted = false;
         try
         {
+            if (Interlocked.Increment(ref _places) > _options.ChatStreams) return new PromptAnswer(PromptStatus.Busy);
             if (await _context.OpenAsync(prompt.ChatId, prompt.UserId, prompt.Exchanges) is not { } conversation)
                 return new PromptAnswer(PromptStatus.NotFound);
             ChatMessage message = NewMessage(conversation.Chat, prompt);
-            ComingReply coming = new(message, _access);
+            ComingReply coming = new(message, _access, held);
             _coming.TryAdd(coming, 0);
             // Whoever stops the server has set this before it looks at who is coming.
             if (_isStopping)
@@ -134,7 +131,11 @@ internal sealed class Prompts
         }
         finally
         {
-            if (!hasStarted) Interlocked.Decrement(ref _places);
+            if (!hasStarted)
+            {
+                Interlocked.Decrement(ref _places);
+                held.Release();
+            }
         }
     }
 
@@ -174,7 +175,10 @@ internal sealed class Prompts
             _report("receiving a streamed reply", e);
             error = "internal error";
         }
-        await FinishAsync(coming.Message with { Reply = reply.ToString(), UpdatedAt = Now }, error);
+        error = await FinishAsync(coming.Message with { Reply = reply.ToString(), UpdatedAt = Now }, error);
+        stream?.Usage.CopyTo(coming.Held.Row);
+        if (error is not null) coming.Held.Row.Message.Set(error);
+        coming.Held.Release();
         Forget(coming);
         Interlocked.Decrement(ref _places);
         coming.End();
@@ -195,7 +199,8 @@ internal sealed class Prompts
         return stream.Failure?.Message;
     }
 
-    private async Task FinishAsync(ChatMessage message, string? error)
+    /// <summary>Stores and publishes it; why it is not whole, or null.</summary>
+    private async Task<string?> FinishAsync(ChatMessage message, string? error)
     {
         try
         {
@@ -208,6 +213,7 @@ internal sealed class Prompts
             error ??= "the message could not be stored";
         }
         Publish(message, message.Reply, partial: false, error);
+        return error;
     }
 
     private void Forget(ComingReply coming)

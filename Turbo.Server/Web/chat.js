@@ -2,6 +2,7 @@
 
 import { ApiError, call, modelNames } from './api.js';
 import { confirm, dialog, field, form, h, icon, iconButton, mark, nameOf, say, sentence, showError, toggle } from './dom.js';
+import { savedPrompts } from './saved.js';
 import { ChatStream } from './stream.js';
 import { Thread } from './thread.js';
 
@@ -149,7 +150,7 @@ export class ChatView {
     h('div', { class: 'column' },
       h('div', { class: 'errors' }),
       h('div', { class: 'field box' }, input, send),
-      h('div', { class: 'under' }, otr.element, h('span', { class: 'hint keys' }, 'Enter sends · Shift+Enter begins a line'))));
+      h('div', { class: 'under' }, otr.element, h('button', { type: 'button', class: 'link plain', onclick: () => savedPrompts(this.#app, input) }, 'Saved prompts'), h('span', { class: 'hint keys' }, 'Enter sends · Shift+Enter begins a line'))));
     input.addEventListener('input', grow);
     input.addEventListener('keydown', (event) => {
       if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;

@@ -39,7 +39,7 @@ internal sealed class DispatcherAllocationTests
         routes.Get("/private"u8, new Route(Access.Session, static (_, context) => Answer(context)));
         routes.Get("/stream"u8, new Route(Access.Session, static (_, context) => Answer(context)) { TakesTokenParameter = true });
         using LogWriter lines = new(Stream.Null, LogFormat.Text, TimeProvider.System);
-        Dispatcher dispatcher = new(app.App, routes, new RequestLog(lines, LogLevel.Info));
+        Dispatcher dispatcher = new(app.App, routes, new Cors(["*"]), new RequestLog(lines, LogLevel.Info));
         Cors cors = new(["*"]);
         await using TurboServer server = new(new TurboServerOptions { EndPoints = [], WriteCommonFields = cors.Write, WriteError = dispatcher.WriteError }, dispatcher.HandleAsync);
         await using TurboServer bare = new(new TurboServerOptions { EndPoints = [] }, static exchange =>

@@ -192,6 +192,30 @@ const checks = {
     await reply(ben, 'mulch').getByText('Reply to 5 messages: Does mulch help?').waitFor();
   },
 
+  async saved_prompts() {
+    const box = ann.getByRole('dialog');
+    await ann.getByRole('textbox', { name: 'Message' }).fill('Say {{input}} in Latin');
+    await ann.getByRole('button', { name: 'Saved prompts' }).click();
+    await box.getByText('None yet.').waitFor();
+    await box.getByRole('button', { name: 'Keep' }).click();
+    await box.getByText('Name is missing.').waitFor();
+    await box.getByLabel('Name').fill('Latin');
+    await box.getByLabel('For').selectOption({ label: 'Garden' });
+    await box.getByRole('button', { name: 'Keep' }).click();
+    await box.getByRole('button', { name: /^Latin/ }).waitFor();
+    await ann.keyboard.press('Escape');
+    await box.waitFor({ state: 'detached' });
+    await ann.getByRole('textbox', { name: 'Message' }).fill('');
+
+    const message = ben.getByRole('textbox', { name: 'Message' });
+    await message.fill('a pear');
+    await ben.getByRole('button', { name: 'Saved prompts' }).click();
+    await ben.getByRole('dialog').getByRole('button', { name: /^Latin/ }).click();
+    assert.equal(await message.inputValue(), 'Say a pear in Latin');
+    await message.press('Enter');
+    await reply(ann, 'a pear in Latin').getByText('Reply to 7 messages: Say a pear in Latin').waitFor();
+  },
+
   async markup_is_text() {
     const list = 'Plan:\n\n1. **Soak** the `roots`\n2. Mulch <img src=x onerror=alert(1)>\n\n```sh\nwater --all <b>now</b>\n```\n\nSee [the guide](https://example.com/trees) or [this](javascript:alert(1)).';
     await say(ann, list);

@@ -48,4 +48,30 @@ internal sealed class OwnEventsTests(DatabaseKind kind) : PromptFixture(kind)
         (await App.GetAsync("/user/find?username=strange", Owner.Token)).IsError(404, "not_found_error", "user_not_found", "username");
         (await App.GetAsync("/user/find", Owner.Token)).IsError(400, "invalid_request_error", "missing_parameter", "username");
     }
+
+    [Test]
+    public async Task A_streamed_reply_is_counted_in_the_row_of_its_prompt()
+    {
+        await StartAsync();
+        string chat = await ChatAsync();
+        await using StreamClient stream = await StreamClient.OpenAsync(StreamKind.Sse, App, $"/chat/stream?id={chat}", Owner.Token);
+        await PromptAsync(Owner, chat, "one two three", "&stream=true");
+        while ((await stream.NextAsync()).GetProperty("partial").GetBoolean()) { }
+        JsonElement events = await Until.DoneAsync(EventsAsync());
+        Assert.That((events.GetArrayLength(), Text(events[0], "Endpoint"), Text(events[0], "model"), Text(events[0], "Message")), Is.EqualTo((1, "/chat/prompt", "gpt-3.5-turbo", "")));
+        Assert.That((events[0].GetProperty("prompt_tokens").GetInt64(), events[0].GetProperty("total_tokens").GetInt64()), Is.EqualTo((3L, 10L)));
+        JsonElement sum = (await ReadAsync(Owner, "/usage/index")).GetProperty("usage")[0];
+        Assert.That((sum.GetProperty("calls").GetInt64(), sum.GetProperty("total_tokens").GetInt64()), Is.EqualTo((1L, 10L)));
+
+        // The last word is published, and then the row is handed in.
+        async Task<JsonElement> EventsAsync()
+        {
+            while (true)
+            {
+                await App.App.Events.FlushAsync();
+                JsonElement found = (await ReadAsync(Owner, "/event/index")).GetProperty("events");
+                if (found.GetArrayLength() > 0) return found;
+            }
+        }
+    }
 }

@@ -42,7 +42,7 @@ internal sealed class StreamTests(DatabaseKind kind) : StreamFixture(kind)
             // Stored before it was published.
             Assert.That((await StoredAsync(chat)).ToString(), Is.EqualTo($"[{last.GetProperty("message")}]"));
         }
-        Assert.That(Reply.Names(Sent.Single()), Is.EqualTo("model messages user stream"));
+        Assert.That(Reply.Names(Sent.Single()), Is.EqualTo("model messages user stream stream_options"));
         Assert.That(Sent.Single().GetProperty("stream").GetBoolean());
 
         static string Without(JsonElement message) => string.Join(',', message.EnumerateObject().Where(static member => member.Name is not ("reply" or "UpdatedAt")).Select(static member => member.ToString()));

@@ -167,7 +167,7 @@ internal sealed class DispatcherTests
     {
         RouteTable<Route> routes = new();
         foreach ((string path, RouteHandler handler) in s_handlers) routes.Get(System.Text.Encoding.ASCII.GetBytes(path), new Route(Access.Public, handler));
-        Dispatcher dispatcher = new(app.App, routes, new RequestLog(lines, LogLevel.Info));
+        Dispatcher dispatcher = new(app.App, routes, new Cors(["*"]), new RequestLog(lines, LogLevel.Info));
         TurboServer server = new(new TurboServerOptions { EndPoints = [new IPEndPoint(IPAddress.Loopback, 0)], WriteError = dispatcher.WriteError }, dispatcher.HandleAsync);
         server.Start();
         return server;
