@@ -1,5 +1,4 @@
 using System.Net;
-using Turbo.Net;
 using Turbo.Server.Cli;
 
 namespace Turbo.Server;
@@ -76,7 +75,6 @@ public sealed partial class TurboApp : IAsyncDisposable
     public async Task StartAsync()
     {
         if (Interlocked.CompareExchange(ref _state, (int)State.Starting, (int)State.New) != (int)State.New) throw new InvalidOperationException("an application starts once");
-        SocketTuning.UseInlineCompletions();
         AppOptions options = _options.Read();
         try
         {
@@ -100,7 +98,8 @@ public sealed partial class TurboApp : IAsyncDisposable
 
     /// <summary>
     /// Runs until SIGTERM or SIGINT, then stops as <see cref="StopAsync"/> does; a second signal ends the process at
-    /// once. A start that fails is one line on stderr.
+    /// once. A start that fails is one line on stderr. systemd, where it asks, is told when the application serves and
+    /// when it stops.
     /// </summary>
     /// <returns>The process's exit code, which <see cref="Environment.ExitCode"/> has, too: 0 after an orderly stop, 1 where something is not to be had, 2 for a malformed configuration.</returns>
     public async Task<int> RunAsync()
@@ -116,8 +115,10 @@ public sealed partial class TurboApp : IAsyncDisposable
             return Environment.ExitCode = e.ExitCode;
         }
         Host.Log.Info($"started on {string.Join(", ", EndPoints)}: database {Host.Db.Description}, upstream {Host.Options.Upstream}");
+        ServiceManager.Ready();
         await signals.FirstSignal;
         Host.Log.Info("stopping");
+        ServiceManager.Stopping();
         await StopAsync();
         return ExitCode.Ok;
     }
