@@ -9,7 +9,7 @@ namespace Turbo.Bench.Fuzz;
 /// What scripts/fuzz runs.
 /// <code>
 /// fuzz instrument FOLDER             counts edges in the copies of Turbo.Net and Turbo.Server in FOLDER
-/// fuzz run MINUTES WORK SEEDS TARGET…  fuzzes each target that long; corpus, findings and runs.tsv go to WORK
+/// fuzz run MINUTES WORK SEEDS TARGET…  fuzzes each target for that much CPU; corpus, findings and runs.tsv go to WORK
 /// fuzz replay TARGET FILE            runs one input again
 /// fuzz keep WORK SEEDS TARGET…       writes to SEEDS the fewest inputs that reach all that was reached
 /// fuzz list                          names the targets
