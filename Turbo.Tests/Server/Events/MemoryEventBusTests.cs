@@ -108,4 +108,28 @@ internal sealed class MemoryEventBusTests
         for (int i = 0; i < 20_000; i++)
             Assert.That(await Next(steady), Is.EqualTo(i.ToString()));
     }
+
+    /// <summary>Each publisher's own order would be kept without it: that of both is one for all who listen.</summary>
+    [Test]
+    public async Task Who_publishes_at_once_is_heard_in_one_order_by_all()
+    {
+        const int messages = 2000;
+        ISubscription[] all = [.. Enumerable.Range(0, 50).Select(_ => _bus.Subscribe("a", capacity: 2 * messages))];
+        using Barrier begin = new(2);
+        Task[] publishing = [.. Enumerable.Range(0, 2).Select(publisher => Task.Factory.StartNew(() =>
+        {
+            begin.SignalAndWait();
+            for (int i = 0; i < messages; i++) _bus.Publish("a", new byte[] { (byte)publisher, (byte)i, (byte)(i >> 8) });
+        }, TaskCreationOptions.LongRunning))];
+        await Task.WhenAll(publishing);
+        string[] heard = new string[all.Length];
+        for (int i = 0; i < all.Length; i++)
+        {
+            List<string> got = [];
+            for (int n = 0; n < 2 * messages; n++) got.Add(Convert.ToHexString((await all[i].NextAsync(CancellationToken.None))!.Value.Span));
+            heard[i] = string.Join(' ', got);
+            all[i].Dispose();
+        }
+        Assert.That(heard.Distinct().Count(), Is.EqualTo(1));
+    }
 }
