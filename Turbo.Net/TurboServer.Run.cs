@@ -7,7 +7,7 @@ namespace Turbo.Net;
 public sealed partial class TurboServer
 {
     /// <summary>
-    /// A program's whole run: starts, serves until SIGTERM or SIGINT, then stops as <see cref="StopAsync"/> does. A second
+    /// A program's whole run: starts, serves until SIGTERM, SIGINT or SIGHUP, then stops as <see cref="StopAsync"/> does. A second
     /// signal ends the process at once. An address that is not to be had is one line on stderr.
     /// </summary>
     /// <param name="started">Called once it listens.</param>
@@ -23,6 +23,7 @@ public sealed partial class TurboServer
         }
         using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
         using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+        using PosixSignalRegistration hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, Stop);
         try
         {
             Start();

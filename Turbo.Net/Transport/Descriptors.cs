@@ -46,10 +46,14 @@ internal static partial class Descriptors
         return number;
     }
 
+    // The soft limit is for programs that use select(2), and a shell's is 1,024. The runtime raises it to the hard one, and a
+    // native build's does not.
     private static long ReadLimit()
     {
-        if (!OperatingSystem.IsLinux()) return long.MaxValue;
-        return GetLimit(NumberOfFiles, out Limits limits) == 0 && limits.Soft <= long.MaxValue ? (long)limits.Soft : long.MaxValue;
+        if (!OperatingSystem.IsLinux() || GetLimit(NumberOfFiles, out Limits limits) != 0) return long.MaxValue;
+        Limits raised = limits with { Soft = limits.Hard };
+        ulong limit = limits.Soft < limits.Hard && SetLimit(NumberOfFiles, raised) == 0 ? raised.Soft : limits.Soft;
+        return limit <= long.MaxValue ? (long)limit : long.MaxValue;
     }
 
     private struct Limits
@@ -60,6 +64,9 @@ internal static partial class Descriptors
 
     [LibraryImport("libc", EntryPoint = "getrlimit")]
     private static partial int GetLimit(int resource, out Limits limits);
+
+    [LibraryImport("libc", EntryPoint = "setrlimit")]
+    private static partial int SetLimit(int resource, in Limits limits);
 
     [LibraryImport("libc", EntryPoint = "eventfd")]
     private static partial int EventFd(uint initial, int flags);

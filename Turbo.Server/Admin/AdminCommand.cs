@@ -54,6 +54,7 @@ internal static class AdminCommand
         .. SessionCommands.Entries,
         .. ChatCommands.Entries,
         .. EventCommands.Entries,
+        .. BackupCommands.Entries,
     ];
 
     public static async Task<int> RunAsync(string[] args)

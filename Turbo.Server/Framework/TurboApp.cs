@@ -97,7 +97,7 @@ public sealed partial class TurboApp : IAsyncDisposable
     }
 
     /// <summary>
-    /// Runs until SIGTERM or SIGINT, then stops as <see cref="StopAsync"/> does; a second signal ends the process at
+    /// Runs until SIGTERM, SIGINT or SIGHUP, then stops as <see cref="StopAsync"/> does; a second signal ends the process at
     /// once. A start that fails is one line on stderr. systemd, where it asks, is told when the application serves and
     /// when it stops.
     /// </summary>

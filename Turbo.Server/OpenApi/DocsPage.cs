@@ -99,7 +99,8 @@ internal sealed partial class DocsPage
         TOKEN=$(curl -s $TURBO/user/login -d username=ann@example.com -d password='correct horse' |
           sed 's/.*"Token":"\([^"]*\)".*/\1/')</code></pre>
         <p>Every error has <a href="#shape-Error">one shape</a>. Besides those told with a route there are 400 for a parameter,
-        401 without a session where one is needed, 405 with <code>Allow</code>, 413 for a body that is too large, 415 for one that
+        401 without a session where one is needed, 403 for a change that a page of another origin asks for with its visitor's
+        cookie, 405 with <code>Allow</code>, 413 for a body that is too large, 415 for one that
         is neither a form nor JSON, 429 and 503 with <code>Retry-After</code>, and 500 where something of the server's failed.</p>
         </section>
 

@@ -1,24 +1,32 @@
+using Turbo.Net;
 using Turbo.Server.Api;
+using HttpMethod = Turbo.Net.HttpMethod;
 
 namespace Turbo.Server.OpenApi;
 
 /// <summary>What comes back: responses, schemas, and what several routes share.</summary>
 internal sealed partial class OpenApiWriter
 {
+    private const string ForeignPage = "`origin_not_allowed`: a page of an origin that CORS_ORIGINS does not name asks for it with its visitor's cookie";
+
     private void WriteResponses(ApiOperation operation, RouteDescription? description)
     {
         _json.WriteStartObject("responses"u8);
         WriteSuccess(description);
         bool needsSession = _surface.NeedsSession(operation.Route);
+        bool refusesForeignPages = needsSession && operation.Method is not HttpMethod.Get;
         bool readsParameters = description is { Parameters.Length: > 0 };
         if (readsParameters) WriteReference("400", "BadRequest");
         foreach (IGrouping<int, ErrorDescription> status in (description?.Errors ?? []).GroupBy(static error => error.Status).OrderBy(static status => status.Key))
         {
-            IEnumerable<string> reasons = status.Select(static error => $"`{error.Code}`: {error.When}");
+            // Of a change it is told below, whoever asks.
+            IEnumerable<string> reasons = status.Where(error => !refusesForeignPages || error.Code != "origin_not_allowed").Select(static error => $"`{error.Code}`: {error.When}");
             if (status.Key == 401 && needsSession) reasons = reasons.Prepend("`missing_session`, `invalid_session`: no session, or none that lives");
+            if (status.Key == 403 && refusesForeignPages) reasons = reasons.Append(ForeignPage);
             WriteError($"{status.Key}", string.Join("; ", reasons));
         }
         if (needsSession && description?.Errors.Any(static error => error.Status == 401) is not true) WriteReference("401", "NoSession");
+        if (refusesForeignPages && description?.Errors.Any(static error => error.Status == 403) is not true) WriteReference("403", "ForeignPage");
         if (operation.HasBody && readsParameters)
         {
             WriteReference("413", "TooLarge");
@@ -112,6 +120,7 @@ internal sealed partial class OpenApiWriter
         _json.WriteStartObject("responses"u8);
         WriteError("BadRequest", "`missing_parameter` or `invalid_parameter`, with its name as `param`; `malformed_content`; `too_many_fields`");
         WriteError("NoSession", "`missing_session`, `invalid_session`: no session, or none that lives");
+        WriteError("ForeignPage", ForeignPage);
         WriteError("TooLarge", "the body is larger than MAX_BODY");
         WriteError("UnsupportedMediaType", "`unsupported_media_type`: the body is neither a form nor JSON, or has a content coding");
         WriteError("Other", "any other error, of Turbo's or of HTTP: 500 where something of the server's failed, 503 where it is stopping or has too much to do", mayRetry: true);

@@ -62,7 +62,11 @@ internal sealed class DescribedAnswersTests
     {
         World world = await WorldAsync();
         List<(string, string)> all = [.. operation.Parameters.Where(static p => p.AliasOf is null && p.Name != "redirect_url").Select(p => (p.Name, ValueOf(operation, p, world)))];
-        if (operation.NeedsSession) Keep("no session", operation, await SendAsync(operation, all, null, asJson: false), 401);
+        if (operation.NeedsSession)
+        {
+            Keep("no session", operation, await SendAsync(operation, all, null, asJson: false), 401);
+            await RefuseForeignPageAsync(operation, operation.Path, world);
+        }
         await RefuseAsync(operation, all, world);
 
         Keep("all parameters", operation, await SendAsync(operation, all, world.Token, asJson: false), 200);
@@ -79,6 +83,18 @@ internal sealed class DescribedAnswersTests
             all = [.. operation.Parameters.Select(p => (p.Name, ValueOf(operation, p, world)))];
             Keep("redirected", operation, await SendAsync(operation, all, world.Token, asJson: false), 302);
         }
+    }
+
+    /// <summary>A browser sends its visitor's cookie along with what a page of another origin asks for.</summary>
+    private async Task RefuseForeignPageAsync(DescribedOperation operation, string target, World world)
+    {
+        if (operation.Method == "get") return;
+        Reply reply = await _app.SendAsync(
+            new HttpMethod(operation.Method.ToUpperInvariant()), target, null, null,
+            ("Cookie", $"sess={world.Token}"), ("Origin", "https://foreign.example"), ("Sec-Fetch-Site", "cross-site"));
+        Keep("foreign page", operation, reply, 403);
+        Assert.That(operation.HasResponse(403), operation.ToString());
+        Assert.That(operation.Json.GetProperty("responses").GetProperty("403").GetRawText(), Does.Contain("`origin_not_allowed`").Or.Contain("ForeignPage"), operation.ToString());
     }
 
     // A handler that does not read a parameter takes any value of it.
@@ -113,6 +129,7 @@ internal sealed class DescribedAnswersTests
         World world = await WorldAsync();
         List<(string Name, string Value)> all = [.. operation.Parameters.Where(static p => p.AliasOf is null).Select(p => (p.Name, ValueOf(operation, p, world)))];
         Keep("no session", operation, await SendAsync(operation, all, null, asJson: false), 401);
+        await RefuseForeignPageAsync(operation, operation.Path, world);
         await RefuseAsync(operation, all, world);
         string target = $"{operation.Path}?{Form(all)}";
         foreach (StreamKind kind in (StreamKind[])[StreamKind.Sse, StreamKind.WebSocket])
@@ -138,6 +155,7 @@ internal sealed class DescribedAnswersTests
         World world = await WorldAsync();
         HttpMethod method = new(operation.Method.ToUpperInvariant());
         Keep("no session", operation, await _app.SendAsync(method, "/v1/models", null), 401);
+        await RefuseForeignPageAsync(operation, "/v1/models", world);
         Reply reply = await _app.SendAsync(method, "/v1/models", null, world.Token);
         // Whatever the upstream says to it.
         Assert.That(reply.Status, method == HttpMethod.Get ? Is.EqualTo(200) : Is.EqualTo(404).Or.EqualTo(405).Or.EqualTo(200), reply.Content);

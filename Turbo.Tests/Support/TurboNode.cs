@@ -20,15 +20,20 @@ internal sealed class TurboNode : IDisposable
 
     public Uri Address => _http.BaseAddress!;
 
+    public int ProcessId => _process.Id;
+
     /// <summary>What it has logged so far.</summary>
     public string Log => _process.Out;
 
-    public static async Task<TurboNode> StartAsync(params (string Name, string Value)[] environment)
+    public static Task<TurboNode> StartAsync(params (string Name, string Value)[] environment) => StartAsync(null, environment);
+
+    /// <summary>The same of another native program than the one that is tried, unless it is null.</summary>
+    public static async Task<TurboNode> StartAsync(string? program, params (string Name, string Value)[] environment)
     {
         TempFolder folder = new();
         Dictionary<string, string> variables = new() { ["ADDRESS"] = "127.0.0.1:0", ["BCRYPT_COST"] = "4" };
         foreach ((string name, string value) in environment) variables[name] = value;
-        TurboProcess process = TurboProcess.Start(folder.Path, variables, "serve");
+        TurboProcess process = program is null ? TurboProcess.Start(folder.Path, variables, "serve") : TurboProcess.StartProgram(program, folder.Path, variables, "serve");
         try
         {
             string line = await process.LineAsync(Listening);

@@ -36,10 +36,12 @@ internal sealed class TurboProcess : IDisposable
 
     public int Id => _process.Id;
 
+    /// <summary>What runs `turbo`: a program and its first arguments.</summary>
+    public static string[] Command { get; } = Binary is null ? ["dotnet", typeof(Turbo.Server.AppOptions).Assembly.Location] : [Binary];
+
     /// <summary>Starts `turbo` with these variables and no other of its own; the working folder is where turbo.db goes.</summary>
-    public static TurboProcess Start(string folder, IReadOnlyDictionary<string, string> environment, params string[] args) => Binary is null
-        ? StartProgram("dotnet", folder, environment, [typeof(Turbo.Server.AppOptions).Assembly.Location, .. args])
-        : StartProgram(Binary, folder, environment, args);
+    public static TurboProcess Start(string folder, IReadOnlyDictionary<string, string> environment, params string[] args) =>
+        StartProgram(Command[0], folder, environment, [.. Command[1..], .. args]);
 
     /// <summary>The same by way of another program, such as a script.</summary>
     public static TurboProcess StartProgram(string program, string folder, IReadOnlyDictionary<string, string> environment, params string[] args)

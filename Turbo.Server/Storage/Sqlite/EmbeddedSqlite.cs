@@ -29,8 +29,10 @@ internal static class EmbeddedSqlite
         if (resource is null) return;
         ReadOnlySpan<byte> bytes = new(resource.PositionPointer, checked((int)resource.Length));
         if (!TryLoadFromMemory(bytes, out nint library)) library = LoadFromFile(bytes, Path.GetTempPath());
-        NativeLibrary.SetDllImportResolver(
-            typeof(SQLite3Provider_e_sqlite3).Assembly, (name, _, _) => name == "e_sqlite3" ? library : 0);
+        // Both that import from it get this one, not a file of that name which lies beside the program.
+        DllImportResolver resolve = (name, _, _) => name == SqliteNative.Library ? library : 0;
+        NativeLibrary.SetDllImportResolver(typeof(SQLite3Provider_e_sqlite3).Assembly, resolve);
+        NativeLibrary.SetDllImportResolver(typeof(SqliteNative).Assembly, resolve);
         Forget(bytes);
     }
 

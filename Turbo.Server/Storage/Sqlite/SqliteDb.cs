@@ -12,10 +12,12 @@ internal sealed class SqliteDb : Db
     private readonly SqliteWriter _writer;
     private readonly SqliteReaders _readers;
     private readonly TimeProvider _time;
+    private readonly DbOptions _options;
 
-    private SqliteDb(string path, SqliteWriter writer, SqliteReaders readers, TimeProvider time)
+    private SqliteDb(string path, SqliteWriter writer, SqliteReaders readers, DbOptions options, TimeProvider time)
     {
         _path = path;
+        _options = options;
         _writer = writer;
         _readers = readers;
         _time = time;
@@ -72,6 +74,36 @@ internal sealed class SqliteDb : Db
         await _writer.WriteAsync(0, static (_, _) => true);
     }
 
+    /// <summary>
+    /// Copies the database as it is now into a new file, which only this user may read; how many bytes. Writers go on
+    /// meanwhile, while the log cannot be folded into the file. The copy has its name when it is whole and on the disk.
+    /// Throws <see cref="IOException"/> where the file exists or cannot be made.
+    /// </summary>
+    public Task<long> BackUpAsync(string path) => Task.Run(() =>
+    {
+        string partial = $"{path}.{Guid.NewGuid():N}.partial";
+        FileStreamOptions options = new() { Mode = FileMode.CreateNew, Access = FileAccess.ReadWrite, Share = FileShare.ReadWrite };
+        if (!OperatingSystem.IsWindows()) options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        using FileStream file = new(partial, options);
+        try
+        {
+            using (SqliteSession session = SqliteSession.Open(_path, _options, readOnly: false))
+            {
+                using SqliteStatement copy = session.Use("VACUUM INTO ?").Bind(1, partial);
+                copy.Step();
+            }
+            // SQLite itself does not wait for the disk here.
+            file.Flush(flushToDisk: true);
+            File.Move(partial, path, overwrite: false);
+            return file.Length;
+        }
+        catch
+        {
+            File.Delete(partial);
+            throw;
+        }
+    });
+
     public override async ValueTask DisposeAsync()
     {
         // The writer last: the last connection to close folds the log into the file and removes it.
@@ -89,7 +121,7 @@ internal sealed class SqliteDb : Db
             SqliteMigrations.Apply(writer, time.GetUtcNow().UtcDateTime);
             for (int i = 0; i < options.Readers; i++)
                 opened.Add(SqliteSession.Open(path, options, readOnly: true));
-            return new SqliteDb(path, new SqliteWriter(writer, options), new SqliteReaders(opened[1..], options), time);
+            return new SqliteDb(path, new SqliteWriter(writer, options), new SqliteReaders(opened[1..], options), options, time);
         }
         catch
         {

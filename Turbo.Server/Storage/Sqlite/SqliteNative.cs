@@ -12,7 +12,8 @@ namespace Turbo.Server.Storage.Sqlite;
 /// </remarks>
 internal static class SqliteNative
 {
-    private const string Library = "e_sqlite3";
+    /// <summary>By the name, too, that SQLitePCLRaw imports from: both reach one library.</summary>
+    public const string Library = "e_sqlite3";
 
     /// <summary>SQLITE_STATIC: SQLite reads the text where it is and does not free it.</summary>
     public const nint Static = 0;

@@ -69,6 +69,53 @@ internal sealed class AdminTests
     }
 
     [Test]
+    public async Task A_backup_is_made_beside_a_running_server_and_holds_all_that_was_acknowledged()
+    {
+        await using TestApp app = await TestApp.StartAsync();
+        string token = (await app.FormAsync("/user/signup", "username=bob&password=old-password")).Json.GetProperty("Token").GetString()!;
+        string database = ((Turbo.Server.SqliteAddress)app.App.Options.Database).Path, copy = _folder.File("copy.db");
+        using CancellationTokenSource enough = new();
+        List<string> groups = [];
+        Task writing = Task.Run(async () =>
+        {
+            while (!enough.IsCancellationRequested)
+            {
+                string id = (await app.FormAsync("/group/create", "name=g", token)).Json.GetProperty("id").GetString()!;
+                lock (groups) groups.Add(id);
+            }
+        });
+        await Until.TrueAsync(() => groups.Count > 3);
+        string[] before;
+        lock (groups) before = [.. groups];
+        (int code, string text, string error) = await RunAsync(database, "backup", copy);
+        await enough.CancelAsync();
+        await writing;
+        Assert.That((code, text, error), Is.EqualTo((0, $"{copy}\t{new FileInfo(copy).Length}\n", "")));
+        Assert.That(Directory.GetFiles(_folder.Path), Is.EqualTo(new[] { copy }), "nothing else is left");
+        if (!OperatingSystem.IsWindows()) Assert.That(File.GetUnixFileMode(copy), Is.EqualTo(UnixFileMode.UserRead | UnixFileMode.UserWrite));
+
+        // Not twice into one file, and a database that is none is told of.
+        Assert.That((await RunAsync(database, "backup", copy)).Error, Does.StartWith("turbo admin: no backup was made: "));
+        (code, _, error) = await RunAsync(database, "backup", _folder.File("nowhere/copy.db"));
+        Assert.That(code, Is.EqualTo(1));
+        Assert.That(error, Does.StartWith("turbo admin: no backup was made: ").And.EndsWith("\n"));
+        Assert.That(Directory.GetFiles(_folder.Path), Has.Length.EqualTo(1));
+
+        await using Turbo.Server.Storage.Db opened = await Turbo.Server.Storage.Db.OpenAsync(new Turbo.Server.SqliteAddress(copy), new(), TimeProvider.System);
+        Turbo.Server.Model.User bob = (await opened.Users.FindByUsernameAsync("bob"))!;
+        foreach (string id in before) Assert.That((await opened.Groups.ReadAsync(id, bob.Id))?.OwnerId, Is.EqualTo(bob.Id));
+    }
+
+    [Test]
+    public async Task A_backup_of_PostgreSQL_is_left_to_its_own_tools()
+    {
+        await using TestDatabase database = await TestDatabase.CreateAsync(DatabaseKind.Postgres);
+        using TurboProcess turbo = TurboProcess.Start(_folder.Path, new Dictionary<string, string> { ["DB_ADDRESS"] = database.Url }, "admin", "backup", "copy.db");
+        Assert.That(await turbo.ExitAsync(), Is.EqualTo(1));
+        Assert.That((turbo.Out, turbo.Error), Is.EqualTo(("", "turbo admin: the database is PostgreSQL, which pg_dump copies\n")));
+    }
+
+    [Test]
     public async Task The_go_programs_database()
     {
         string database = Golden.CopyTo(_folder);
@@ -98,6 +145,7 @@ internal sealed class AdminTests
     [TestCase(2, "messages", "id", "--limit", "2147483648")]
     [TestCase(2, "messages", "id", "--since", "1h")]
     [TestCase(2, "deleteMessage")]
+    [TestCase(2, "backup")]
     [TestCase(1, "chat", "no-such-id")]
     [TestCase(1, "chatUsers", "no-such-id")]
     [TestCase(1, "messages", "no-such-id")]

@@ -53,6 +53,7 @@ internal sealed partial class ServeCommandTests
 
     [TestCase("TERM")]
     [TestCase("INT")]
+    [TestCase("HUP")]
     public async Task It_serves_in_the_callers_folder_until_a_signal_stops_it(string signal)
     {
         using var folder = new TempFolder();
@@ -71,6 +72,19 @@ internal sealed partial class ServeCommandTests
             Assert.That(lines.Count(line => line.Contains(" GET /v1/models 200 ", StringComparison.Ordinal)), Is.EqualTo(1), turbo.Out);
             Assert.That(lines[^1], Does.EndWith(" info stopping"));
         }
+    }
+
+    /// <summary>A shell's soft limit is far below what clients may need.</summary>
+    [Test, Platform("Linux")]
+    public async Task It_takes_as_many_descriptors_as_it_may()
+    {
+        using TempFolder folder = new();
+        Dictionary<string, string> environment = new() { ["ADDRESS"] = "127.0.0.1:0" };
+        using TurboProcess turbo = TurboProcess.StartProgram("bash", folder.Path, environment, ["-c", "ulimit -Sn 256; ulimit -Hn 2000; exec \"$0\" \"$@\"", .. TurboProcess.Command, "serve", "--mock"]);
+        string url = Listening().Match(await turbo.LineAsync("listening on http://")).Groups["url"].Value;
+        Assert.That(await s_client.GetStringAsync(url + "/metrics"), Does.Contain("\nprocess_max_fds 2000\n"));
+        turbo.Signal("TERM");
+        Assert.That(await turbo.ExitAsync(), Is.Zero);
     }
 
     [Test]
