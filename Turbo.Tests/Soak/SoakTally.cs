@@ -9,7 +9,7 @@ internal sealed class SoakTally
     private const int MaxWrongs = 20;
 
     private readonly ConcurrentDictionary<string, int> _actions = [];
-    private int _answered, _broken, _abandoned, _hung, _wrong, _retried, _handshakes, _uncleanEnds;
+    private int _answered, _broken, _abandoned, _hung, _wrong, _retried, _mistaken, _handshakes, _uncleanEnds;
 
     public int Answered => _answered;
 
@@ -24,6 +24,9 @@ internal sealed class SoakTally
 
     /// <summary>Sent again, since the server had closed the idle connection meanwhile (RFC 9110 §9.2.2).</summary>
     public int Retried => _retried;
+
+    /// <summary>Logged-out streams that got the answer to another request, which the upstream had sent unasked.</summary>
+    public int Mistaken => _mistaken;
 
     /// <summary>Connections in TLS.</summary>
     public int Handshakes => _handshakes;
@@ -47,6 +50,8 @@ internal sealed class SoakTally
     public void Break() => Interlocked.Increment(ref _broken);
 
     public void Abandon() => Interlocked.Increment(ref _abandoned);
+
+    public void Mistake() => Interlocked.Increment(ref _mistaken);
 
     public void Retry() => Interlocked.Increment(ref _retried);
 
