@@ -101,6 +101,8 @@ internal sealed partial record AppOptions
             Duration("1ms", "1d"), (o, v) => o with { UpstreamIdleTimeout = v }),
         Row("UPSTREAM_DNS_REFRESH", "30s", "how long the upstream's resolved addresses are used",
             Duration("1s", "1d"), (o, v) => o with { UpstreamDnsRefresh = v }),
+        Row("UPSTREAM_MAX_PIPES", "128", "pipes of the kernel's through which large bodies go on uncopied, of two descriptors and at most 256 KiB each; a body that finds none free is copied, as all are with 0",
+            Count(0, 100_000), (o, v) => o with { UpstreamMaxPipes = v }),
         Row("UPSTREAM_MAX_HEADER_BYTES", "64K", "bytes of a response head of the upstream; more is 502",
             Size("1K", "16M"), (o, v) => o with { UpstreamMaxHeaderBytes = (int)v }),
         Row("UPSTREAM_MAX_HEADER_FIELDS", "256", "field lines of a response head of the upstream; more is 502",

@@ -102,6 +102,7 @@ internal sealed partial record AppOptions
     public int UpstreamMaxConnections { get; init; }
     public TimeSpan UpstreamIdleTimeout { get; init; }
     public TimeSpan UpstreamDnsRefresh { get; init; }
+    public int UpstreamMaxPipes { get; init; }
     public int UpstreamMaxHeaderBytes { get; init; }
     public int UpstreamMaxHeaderFields { get; init; }
     public int UpstreamMaxInformational { get; init; }

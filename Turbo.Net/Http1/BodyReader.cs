@@ -27,7 +27,7 @@ public readonly record struct BodyContent(ReadOnlyMemory<byte> Bytes, RejectReas
 /// A request's content as it arrives (RFC 9112 §6). Reading is what lets the client send: a body not read is held back
 /// by TCP. The first read answers Expect: 100-continue.
 /// </summary>
-public sealed class BodyReader
+public sealed partial class BodyReader
 {
     private readonly Exchange _exchange;
     private BodyKind _kind;

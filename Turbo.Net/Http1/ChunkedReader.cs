@@ -31,6 +31,9 @@ internal struct ChunkedReader
 
     public readonly bool IsDone => _state == State.Done;
 
+    /// <summary>Bytes of the present chunk's data that are not read yet.</summary>
+    public readonly long DataLeft => _state == State.Data ? _left : 0;
+
     /// <summary>Whether nothing of the next chunk was read yet, or the trailer section is next.</summary>
     public readonly bool IsBetweenChunks => _state == State.Size;
 
@@ -86,6 +89,13 @@ internal struct ChunkedReader
                     return ParseStatus.Complete;
             }
         }
+    }
+
+    /// <summary>Bytes of the present chunk's data, at most <see cref="DataLeft"/>, were read elsewhere.</summary>
+    public void SkipData(long bytes)
+    {
+        _left -= bytes;
+        if (_left == 0) _state = State.DataEnd;
     }
 
     /// <summary>As <see cref="Read"/> over bytes that a reader has already accepted: true for each piece of content, false when there is no more.</summary>

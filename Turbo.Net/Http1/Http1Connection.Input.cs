@@ -56,8 +56,9 @@ internal sealed partial class Http1Connection
     }
 
     /// <summary>Reads more of a request's body into <see cref="Rest"/>; None when there is more.</summary>
+    /// <param name="waitsOnly">Whether to leave with the system what has come, for who splices it.</param>
     [AsyncMethodBuilder(typeof(PooledValueTaskMethodBuilder<>))]
-    public async ValueTask<RejectReason> FillBodyAsync()
+    public async ValueTask<RejectReason> FillBodyAsync(bool waitsOnly = false)
     {
         while (true)
         {
@@ -68,7 +69,7 @@ internal sealed partial class Http1Connection
             ReadResult result;
             try
             {
-                result = await _input.ReadAsync().ConfigureAwait(false);
+                result = await (waitsOnly ? transport.WaitForInputAsync() : _input.ReadAsync()).ConfigureAwait(false);
             }
             catch (Exception e) when (IsTransportFault(e))
             {
@@ -84,8 +85,12 @@ internal sealed partial class Http1Connection
             if (isDue) return RejectReason.RequestTimeout;
             if (result.Buffer.Length > had) return RejectReason.None;
             if (result.IsCompleted) return RejectReason.TruncatedBody;
+            if (waitsOnly && !result.IsCanceled) return RejectReason.None;
         }
     }
+
+    /// <summary>Bytes of a request's body that did not pass <see cref="Rest"/> came.</summary>
+    public void CountBody(long bytes) => _bodyReceived += bytes;
 
     /// <summary>Ends a read of the body that waits for the client: what is left of it is not wanted.</summary>
     public void CancelBody()

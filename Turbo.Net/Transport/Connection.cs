@@ -5,7 +5,7 @@ using System.Net;
 namespace Turbo.Net.Transport;
 
 /// <summary>A connection as a pair of pipes. Knows no HTTP; the protocol above knows no socket.</summary>
-public abstract class Connection : IDuplexPipe
+public abstract partial class Connection : IDuplexPipe
 {
     private int _endReason;
     private int _isAborted;

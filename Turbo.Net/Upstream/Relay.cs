@@ -43,6 +43,15 @@ public interface IRelayObserver
     void ResponseContent(ReadOnlySpan<byte> content);
 
     /// <summary>
+    /// Whether it wants to be told of the request's content. Once false it stays so for the exchange: what is still to come
+    /// may go on without this process looking at it. True by default.
+    /// </summary>
+    bool WantsRequestContent => true;
+
+    /// <summary>As <see cref="WantsRequestContent"/>, of the response's content; asked after <see cref="ResponseHead"/>.</summary>
+    bool WantsResponseContent => true;
+
+    /// <summary>
     /// Whether the exchange is to be cut off now: the upstream request is cancelled, and a response that was started, or a
     /// tunnel, is reset. Asked ten times a second of an exchange that goes on for longer than that, on a timer's thread,
     /// and never once the exchange has ended. False by default.

@@ -181,6 +181,7 @@ internal sealed partial class RelayExchange
             }
             AddContent(upstream, piece);
             if (piece.IsEnd) _isRequestGiven = true;
+            long brought = _unflushed;
             // Upstream may take no more. What is small is gathered all the same: it may be sent to another connection.
             if (!await FlushRequestAsync(upstream).ConfigureAwait(false) && _isTooLarge) return;
             upstream.ExtendRead(_options.FirstByteTimeout);
@@ -190,6 +191,7 @@ internal sealed partial class RelayExchange
                 WatchClient();
                 return;
             }
+            if (MaySpliceRequest(upstream, brought) && !await SpliceRequestAsync(upstream).ConfigureAwait(false)) return;
         }
     }
 
@@ -271,7 +273,7 @@ internal sealed partial class RelayExchange
                 foreach (ReadOnlyMemory<byte> part in piece.Data) Send(upstream, part.Span);
                 if (isChunked) Send(upstream, end);
             }
-            if (_observer is not null)
+            if (_observer is { WantsRequestContent: true })
             {
                 foreach (ReadOnlyMemory<byte> part in piece.Data) _observer.RequestContent(part.Span);
             }

@@ -365,7 +365,8 @@ internal sealed partial class RelayExchange(Relay relay, UpstreamPool pool)
             if (isDone) response.End(upstream.Trailers.Fields);
             // The last piece is flushed by the connection's loop, with whatever else it has to send.
             bool isThere = isDone || response.Unflushed == 0 || await response.FlushAsync().ConfigureAwait(false);
-            if (_observer is not null) Observe(upstream, kind, observed, rest);
+            if (_observer is { WantsResponseContent: true }) Observe(upstream, kind, observed, rest);
+            long brought = observed.Length;
             upstream.Rest = rest;
             if (!isThere || _isClientGone)
             {
@@ -382,6 +383,8 @@ internal sealed partial class RelayExchange(Relay relay, UpstreamPool pool)
 
             UpstreamRead read = _keepAlive > TimeSpan.Zero
                 ? await ReadKeptAliveAsync(upstream).ConfigureAwait(false)
+                : MaySpliceResponse(upstream, brought)
+                ? await SpliceResponseAsync(upstream).ConfigureAwait(false)
                 : await upstream.ReadAsync(_options.IdleTimeout).ConfigureAwait(false);
             if (read == UpstreamRead.Data) continue;
             if (read == UpstreamRead.End && kind == BodyKind.UntilClose) continue;

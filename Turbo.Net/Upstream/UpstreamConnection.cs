@@ -19,7 +19,7 @@ internal enum UpstreamRead : byte
 }
 
 /// <summary>A connection to the origin server: one exchange at a time, then back to its pool.</summary>
-internal sealed class UpstreamConnection(UpstreamPool pool, Connection transport)
+internal sealed partial class UpstreamConnection(UpstreamPool pool, Connection transport)
 {
     private const long Never = long.MaxValue;
 

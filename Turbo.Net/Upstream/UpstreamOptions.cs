@@ -33,6 +33,12 @@ public sealed record UpstreamOptions
     /// <summary>Open connections, busy and idle. Default 10,000; one more request is answered 503.</summary>
     public int MaxConnections { get; init; } = 10_000;
 
+    /// <summary>
+    /// Pipes of the kernel's through which large contents that nobody looks at go on without being copied, on Linux and
+    /// without TLS: two descriptors and at most 256 KiB each. Default 128, 0 for none; an exchange that gets none copies.
+    /// </summary>
+    public int MaxPipes { get; init; } = 128;
+
     /// <summary>Bytes of a response head. Default 64 KiB; more is 502.</summary>
     public int MaxHeaderBytes { get; init; } = 64 * 1024;
 

@@ -39,6 +39,7 @@ public sealed class UpstreamPool : IAsyncDisposable
         Options = options;
         _usesEpoll = options.Transport.IsEpoll();
         Metrics = new UpstreamMetrics(this, options.TimeProvider);
+        if (_usesEpoll && !options.IsTls && options.MaxPipes > 0) Pipes = new KernelPipes(options.MaxPipes);
         _resolver = new UpstreamResolver(options);
         _start = options.TimeProvider.GetTimestamp();
         _timer = options.TimeProvider.CreateTimer(static state => ((UpstreamPool)state!).Tick(), this, s_tick, s_tick);
@@ -69,6 +70,9 @@ public sealed class UpstreamPool : IAsyncDisposable
 
     /// <summary>Requests sent a second time because a pooled connection was found dead.</summary>
     public long Retries => Volatile.Read(ref _retries);
+
+    /// <summary>What contents are spliced through; null where they are not.</summary>
+    internal KernelPipes? Pipes { get; }
 
     /// <summary>Milliseconds since the pool was made, as of the last tick.</summary>
     internal long Now => Volatile.Read(ref _now);
@@ -175,6 +179,7 @@ public sealed class UpstreamPool : IAsyncDisposable
         Volatile.Write(ref _isDisposed, true);
         await _timer.DisposeAsync().ConfigureAwait(false);
         while (Pop() is { } connection) Discard(connection, EndReason.Draining);
+        Pipes?.Close();
     }
 
     /// <summary>Counts what the transports have not counted yet.</summary>
@@ -277,6 +282,7 @@ public sealed class UpstreamPool : IAsyncDisposable
     private void Tick()
     {
         Volatile.Write(ref _now, (long)Options.TimeProvider.GetElapsedTime(_start).TotalMilliseconds);
+        Pipes?.Tick(Now);
         UpstreamConnection[] open;
         int count;
         lock (_tableLock)

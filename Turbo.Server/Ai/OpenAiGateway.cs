@@ -32,6 +32,7 @@ internal sealed class OpenAiGateway : IAsyncDisposable
             PooledIdleTimeout = options.UpstreamIdleTimeout,
             DnsRefresh = options.UpstreamDnsRefresh,
             MaxConnections = options.UpstreamMaxConnections,
+            MaxPipes = options.UpstreamMaxPipes,
             MaxHeaderBytes = options.UpstreamMaxHeaderBytes,
             MaxHeaderFields = options.UpstreamMaxHeaderFields,
             MaxInformational = options.UpstreamMaxInformational,

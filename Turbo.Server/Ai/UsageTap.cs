@@ -66,6 +66,13 @@ internal sealed class UsageTap : IRelayObserver
         _events.Reset();
     }
 
+    /// <summary>Until the row has as much of it as it keeps.</summary>
+    public bool WantsRequestContent => _keepsRequest && _row.Request.Length < _bodyBytes;
+
+    /// <summary>Until the row has as much of it as it keeps; a reply that may tell of its usage, to its end.</summary>
+    public bool WantsResponseContent =>
+        _coding != ContentCoding.Unknown && (_reply != Reply.Ignored || (_keepsResponse && (_coding != ContentCoding.Identity || _row.Response.Length < _bodyBytes)));
+
     public void RequestContent(ReadOnlySpan<byte> content)
     {
         if (_keepsRequest) _row.Request.AppendUpTo(content, _bodyBytes);

@@ -16,7 +16,7 @@ namespace Turbo.Net.Transport.Epoll;
 /// </code>
 /// Whoever changes Waiting to None acts for the reader until it continues it.
 /// </summary>
-internal sealed class EpollInput(EpollTransport transport, PinnedBlockPool pool, Traffic traffic) : PipeReader, IValueTaskSource<ReadResult>
+internal sealed partial class EpollInput(EpollTransport transport, PinnedBlockPool pool, Traffic traffic) : PipeReader, IValueTaskSource<ReadResult>
 {
     private const int None = 0, Ready = 1, Waiting = 2;
 
@@ -44,7 +44,9 @@ internal sealed class EpollInput(EpollTransport transport, PinnedBlockPool pool,
     /// <summary>Whether something was received or told of that nobody has read; only a hint while somebody reads.</summary>
     public bool MayHaveInput => Volatile.Read(ref _state) != None || !_isExamined || _hasEnded;
 
-    public override ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default)
+    public override ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default) => ReadAsync(waitsOnly: false);
+
+    private ValueTask<ReadResult> ReadAsync(bool waitsOnly)
     {
         if (TryTakeNow(out ReadResult result)) return new ValueTask<ReadResult>(result);
         while (true)
@@ -55,6 +57,7 @@ internal sealed class EpollInput(EpollTransport transport, PinnedBlockPool pool,
                 isTurnOver = !transport.Loop.MayGoOn();
                 if (!isTurnOver)
                 {
+                    if (waitsOnly) return new ValueTask<ReadResult>(Take());
                     Interlocked.Exchange(ref _state, None);
                     if (Receive()) return new ValueTask<ReadResult>(Take());
                 }
@@ -65,6 +68,7 @@ internal sealed class EpollInput(EpollTransport transport, PinnedBlockPool pool,
             }
             _wait.Reset();
             DropEmpty();
+            _waitsOnly = waitsOnly;
             short version = _wait.Version;
             if (Interlocked.CompareExchange(ref _state, Waiting, None) != None) continue;
             // Who cancelled before the line above could not end the wait.
@@ -173,6 +177,12 @@ internal sealed class EpollInput(EpollTransport transport, PinnedBlockPool pool,
     // In the stead of a reader whose wait was just ended.
     private void ReceiveForWaiting()
     {
+        if (_waitsOnly)
+        {
+            Interlocked.CompareExchange(ref _state, Ready, None);
+            _wait.SetResult(Take());
+            return;
+        }
         while (true)
         {
             bool hasResult;

@@ -10,7 +10,7 @@ namespace Turbo.Net.Transport.Epoll;
 /// What is sent, as a pipe's writer. A flush is over when the kernel has all of it: what it does not take at once goes
 /// on from the loop's thread, in the writer's stead, as the socket takes more. States as in <see cref="EpollInput"/>.
 /// </summary>
-internal sealed class EpollOutput(EpollTransport transport, PinnedBlockPool pool, Traffic traffic) : PipeWriter, IValueTaskSource<FlushResult>
+internal sealed partial class EpollOutput(EpollTransport transport, PinnedBlockPool pool, Traffic traffic) : PipeWriter, IValueTaskSource<FlushResult>
 {
     private const int None = 0, Ready = 1, Waiting = 2;
 

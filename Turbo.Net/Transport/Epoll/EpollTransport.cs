@@ -13,7 +13,7 @@ namespace Turbo.Net.Transport.Epoll;
 /// that a connection which waits holds no block. The descriptor is closed on the loop's thread alone, when its owner is
 /// done; an abort of another thread resets the connection but leaves the descriptor open.
 /// </summary>
-internal sealed class EpollTransport : Connection, IEpollHandler
+internal sealed partial class EpollTransport : Connection, IEpollHandler
 {
     private const uint Events = Libc.In | Libc.Out | Libc.ReadHangUp | Libc.EdgeTriggered;
 

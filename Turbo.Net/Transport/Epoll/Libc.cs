@@ -16,6 +16,12 @@ internal static unsafe partial class Libc
 
     public const int Interrupted = 4, Again = 11, NoMemory = 12, SystemFiles = 23, ProcessFiles = 24, ProtocolError = 71, ConnectionAborted = 103, NoBuffers = 105, InProgress = 115;
 
+    public const int NotPermitted = 1, Invalid = 22, NoSystemCall = 38, NotSupported = 95;
+
+    public const int SetPipeBytes = 1031, GetPipeBytes = 1032;
+
+    public const uint SpliceMove = 1, SpliceNonBlocking = 2;
+
     public const int Stream = 1, NonBlocking = 0x800, CloseOnExec = 0x80000, NoSignal = 0x4000, Peek = 2, ShutWrite = 1;
 
     private const int SocketLevel = 1, SocketError = 4, SocketLinger = 13, TcpLevel = 6, TcpNoDelay = 1, TcpInfo = 11;
@@ -78,6 +84,15 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc", EntryPoint = "write")]
     public static partial nint Write(int fd, byte* buffer, nint length);
+
+    [LibraryImport("libc", EntryPoint = "pipe2")]
+    public static partial int Pipe(int* ends, int flags);
+
+    [LibraryImport("libc", EntryPoint = "fcntl")]
+    public static partial int Control(int fd, int command, int argument);
+
+    [LibraryImport("libc", EntryPoint = "splice")]
+    public static partial nint Splice(int from, nint fromOffset, int to, nint toOffset, nint length, uint flags);
 
     [LibraryImport("libc", EntryPoint = "close")]
     public static partial int Close(int fd);

@@ -1,0 +1,110 @@
+using System.IO.Pipelines;
+using System.Runtime.CompilerServices;
+using Turbo.Net.Http1;
+using Turbo.Net.Transport;
+using Turbo.Net.Transport.Epoll;
+
+namespace Turbo.Net.Upstream;
+
+/// <summary>Content that goes through without being read: see <see cref="SpliceStatus"/>.</summary>
+internal sealed partial class UpstreamConnection
+{
+    /// <summary>Bytes of content still to come in one piece, of which none was received yet.</summary>
+    public long SpliceableBytes => _kind switch
+    {
+        _ when !Rest.IsEmpty || HasEnded => 0,
+        BodyKind.Length => _left,
+        BodyKind.Chunked => _chunks.DataLeft,
+        BodyKind.UntilClose => long.MaxValue,
+        _ => 0,
+    };
+
+    /// <summary>That many bytes of content were taken from the connection elsewhere.</summary>
+    public void Spliced(long bytes)
+    {
+        if (_kind == BodyKind.Length) _left -= bytes;
+        else if (_kind == BodyKind.Chunked) _chunks.SkipData(bytes);
+    }
+
+    /// <summary>As <see cref="ReadAsync"/>, but leaves with the system what has come.</summary>
+    public ValueTask<UpstreamRead> WaitAsync(TimeSpan timeout)
+    {
+        Release(examinedAll: true);
+        ValueTask<ReadResult> wait;
+        try
+        {
+            wait = transport.WaitForInputAsync();
+            if (wait.IsCompletedSuccessfully && wait.Result is { IsCanceled: false } result) return new ValueTask<UpstreamRead>(TakeWait(result));
+        }
+        catch (Exception e) when (IsFault(e))
+        {
+            HasEnded = true;
+            return new ValueTask<UpstreamRead>(UpstreamRead.Reset);
+        }
+        return WaitSlowAsync(wait, timeout);
+    }
+
+    /// <summary>Sends what the pipe holds once upstream takes more; false when it takes no more.</summary>
+    [AsyncMethodBuilder(typeof(PooledValueTaskMethodBuilder<>))]
+    public async ValueTask<bool> DrainAsync(KernelPipe pipe, TimeSpan timeout)
+    {
+        Volatile.Write(ref _writeDeadline, Due(timeout));
+        try
+        {
+            while (true)
+            {
+                switch (transport.SpliceFrom(pipe))
+                {
+                    case SpliceStatus.Moved:
+                        return true;
+                    case SpliceStatus.Ended:
+                        return false;
+                    case SpliceStatus.Refused:
+                        pipe.Drain(transport.Output);
+                        return !(await transport.Output.FlushAsync().ConfigureAwait(false)).IsCompleted;
+                }
+                if ((await transport.WaitForOutputAsync().ConfigureAwait(false)).IsCompleted) return false;
+            }
+        }
+        catch (Exception e) when (IsFault(e))
+        {
+            return false;
+        }
+        finally
+        {
+            Volatile.Write(ref _writeDeadline, Never);
+        }
+    }
+
+    private UpstreamRead TakeWait(in ReadResult result)
+    {
+        Hold(result);
+        HasEnded = result.IsCompleted;
+        return result.IsCompleted ? UpstreamRead.End : UpstreamRead.Data;
+    }
+
+    [AsyncMethodBuilder(typeof(PooledValueTaskMethodBuilder<>))]
+    private async ValueTask<UpstreamRead> WaitSlowAsync(ValueTask<ReadResult> wait, TimeSpan timeout)
+    {
+        Volatile.Write(ref _readDeadline, Due(timeout));
+        try
+        {
+            while (true)
+            {
+                ReadResult result = await wait.ConfigureAwait(false);
+                if (!result.IsCanceled) return TakeWait(result);
+                if (pool.Now >= Volatile.Read(ref _readDeadline)) return UpstreamRead.Timeout;
+                wait = transport.WaitForInputAsync();
+            }
+        }
+        catch (Exception e) when (IsFault(e))
+        {
+            HasEnded = true;
+            return UpstreamRead.Reset;
+        }
+        finally
+        {
+            Volatile.Write(ref _readDeadline, Never);
+        }
+    }
+}
