@@ -32,8 +32,11 @@ internal sealed class ChatApi(AppHost app)
 
     public async ValueTask ReadAsync(RequestContext context)
     {
-        if (await ChatIdAsync(context) is not { } id) return;
-        if (await app.Db.Chats.ReadAsync(id, context.RequiredSession.UserId, app.Options.ChatMessages) is not { } reading)
+        if (!await context.ReadParametersAsync()) return;
+        string id = ChatId(context.Parameters);
+        int limit = context.Parameters.Number("limit"u8, 0, app.Options.ChatMessages) ?? app.Options.ChatMessages;
+        if (context.RefusesParameters()) return;
+        if (await app.Db.Chats.ReadAsync(id, context.RequiredSession.UserId, limit) is not { } reading)
         {
             RecordAccess.Refuses(context, AccessStatus.NotFound, "chat");
             return;

@@ -77,9 +77,27 @@ internal sealed class WebPage
             using Stream stream = program.GetManifestResourceStream(resource)!;
             byte[] content = new byte[stream.Length];
             stream.ReadExactly(content);
-            contents[resource[ResourcePrefix.Length..]] = content;
+            contents[resource[ResourcePrefix.Length..]] = WithoutNotes(content);
         }
         return contents;
+    }
+
+    /// <summary>
+    /// Without lines that are a comment, or a part of one, and without indentation: they are for who changes the files. A
+    /// text that spans lines would lose its own, so no file has one.
+    /// </summary>
+    private static byte[] WithoutNotes(byte[] content)
+    {
+        StringBuilder kept = new(content.Length);
+        bool isComment = false;
+        foreach (ReadOnlySpan<char> line in Encoding.UTF8.GetString(content).AsSpan().EnumerateLines())
+        {
+            ReadOnlySpan<char> text = line.Trim();
+            isComment |= text.StartsWith("/*");
+            if (!isComment && !text.IsEmpty && !text.StartsWith("//")) kept.Append(text).Append('\n');
+            isComment &= !text.EndsWith("*/");
+        }
+        return Encoding.UTF8.GetBytes(kept.ToString());
     }
 
     private static string TypeOf(string name) => Path.GetExtension(name) switch

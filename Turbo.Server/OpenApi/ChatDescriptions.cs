@@ -28,8 +28,8 @@ internal static class ChatDescriptions
 
     public static readonly RouteDescription Read = new("Read a chat and what was said in it")
     {
-        Details = "The newest CHAT_MESSAGES messages, oldest first. Users who were removed have the time of that as `DeletedAt`.",
-        Parameters = [s_id],
+        Details = "The newest messages, oldest first. Users who were removed have the time of that as `DeletedAt`.",
+        Parameters = [s_id, new("limit", "messages at most; by default, and no more than, CHAT_MESSAGES; 0 leaves chat and users", ParameterKind.Integer) { Min = 0, Example = "50" }],
         Answer = Shape.Object(
             new("chat", Shapes.Chat), new("messages", Shape.ArrayOf(Shapes.Message)), new("users", Shape.ArrayOf(Shapes.User))),
         Errors = [s_unknown],

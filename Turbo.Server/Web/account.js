@@ -1,14 +1,14 @@
 // What is the user's own: name, password, what was used, what happened.
 
 import { call } from './api.js';
-import { field, form, h, number, say, sentence, time } from './dom.js';
+import { button, field, form, h, number, say, sentence, time } from './dom.js';
 import { page } from './page.js';
 
 const PAGE = 50;
 
 const done = (form, text) => {
   form.querySelector('.done')?.remove();
-  form.querySelector('.buttons').append(h('span', { class: 'done hint' }, text));
+  form.querySelector('.buttons').append(h('span.done.hint', text));
   say(text);
 };
 
@@ -16,77 +16,73 @@ export function accountPage(app) {
   const { me } = app;
   const input = (name, value, rest) => h('input', { name, value, maxlength: '254', ...rest });
   return page('Account', null,
-    h('section', null, h('h2', null, 'You'), form({ label: 'You', submit: async (values, element) => {
+    h('section', h('h2', 'You'), form({ label: 'You', action: 'Save', submit: async (values, element) => {
       await call('/user/update', values);
       await app.refresh();
       done(element, 'Saved');
     } },
-    h('div', { class: 'pair' },
+    h('div.pair',
       field('First name', input('first_name', me.first_name, { autocomplete: 'given-name' })),
       field('Last name', input('last_name', me.last_name, { autocomplete: 'family-name' }))),
-    field('Username', input('username', me.username, { autocomplete: 'username', autocapitalize: 'none', spellcheck: 'false' }), 'Others add you to groups and chats by it.'),
-    h('div', { class: 'errors' }),
-    h('div', { class: 'buttons' }, h('button', null, 'Save')))),
-    h('section', null, h('h2', null, 'Password'), form({ label: 'Password', submit: async (values, element) => {
+    field('Username', input('username', me.username, { autocomplete: 'username', autocapitalize: 'none', spellcheck: 'false' }), 'Others add you to groups and chats by it.'))),
+    h('section', h('h2', 'Password'), form({ label: 'Password', action: 'Change password', submit: async (values, element) => {
       await call('/user/password/update', values);
       element.reset();
       done(element, 'Changed. Your other sessions have ended');
     } },
     h('input', { hidden: true, autocomplete: 'username', value: me.username }),
     field('Current password', h('input', { name: 'old_password', type: 'password', autocomplete: 'current-password' })),
-    field('New password', h('input', { name: 'new_password', type: 'password', autocomplete: 'new-password' }), 'Every other place where you are logged in has to log in again.'),
-    h('div', { class: 'errors' }),
-    h('div', { class: 'buttons' }, h('button', null, 'Change password')))),
-    h('section', null, h('h2', null, 'For programs'),
-      h('p', null, 'Any OpenAI client works with this server: set its base URL, and the token that logging in returns as its API key.'),
-      h('pre', { tabindex: '0', 'aria-label': 'Example' }, h('code', null, `curl ${location.origin}/user/login -d username=${/^[\w.@+-]+$/.test(me.username) ? me.username : '…'} -d password=…\n\nOPENAI_BASE_URL=${location.origin}/v1\nOPENAI_API_KEY=the token`)),
-      h('p', { class: 'hint' }, 'Your id: ', h('code', null, me.id))));
+    field('New password', h('input', { name: 'new_password', type: 'password', autocomplete: 'new-password' }), 'Every other place where you are logged in has to log in again.'))),
+    h('section', h('h2', 'For programs'),
+      h('p', 'Any OpenAI client works with this server: set its base URL, and the token that logging in returns as its API key.'),
+      h('pre', { tabindex: '0', 'aria-label': 'Example' }, h('code', `curl ${location.origin}/user/login -d username=${/^[\w.@+-]+$/.test(me.username) ? me.username : '…'} -d password=…\n\nOPENAI_BASE_URL=${location.origin}/v1\nOPENAI_API_KEY=the token`)),
+      h('p.hint', 'Your id: ', h('code', me.id))));
 }
 
 const milliseconds = (ns) => (ns >= 1e10 ? `${Math.round(ns / 1e9)} s` : ns >= 1e9 ? `${(ns / 1e9).toFixed(1)} s` : `${Math.max(1, Math.round(ns / 1e6))} ms`);
 
 // Heads that begin with # are those of numbers.
-const table = (caption, heads, rows) => h('div', { class: 'table', tabindex: '0', role: 'region', 'aria-label': caption },
-  h('table', null, h('thead', null, h('tr', null, heads.split(' ').map((text) => h('th', { scope: 'col', class: text[0] === '#' && 'number' }, text.replace('#', ''))))), rows));
+const table = (caption, heads, rows) => h('div.table', { tabindex: '0', role: 'region', 'aria-label': caption },
+  h('table', h('thead', h('tr', heads.split(' ').map((text) => h('th', { scope: 'col', class: text[0] === '#' && 'number' }, text.replace('#', ''))))), rows));
 
 export function usagePage() {
   const sums = h('div', { 'aria-live': 'polite' });
   const events = h('tbody');
   const box = h('div');
-  const failed = (where, error) => { if (error.status !== 401) where.replaceChildren(h('p', { class: 'error', role: 'alert' }, sentence(error.message))); };
+  const failed = (where, error) => { if (error.status !== 401) where.replaceChildren(h('p.error', { role: 'alert' }, sentence(error.message))); };
 
   const showSums = async (since) => {
     const { usage } = await call('/usage/index', { since });
     if (usage.length === 0) {
-      sums.replaceChildren(h('div', { class: 'empty' }, h('p', null, 'No tokens were used in that time.')));
+      sums.replaceChildren(h('div.empty', h('p', 'No tokens were used in that time.')));
       return;
     }
     const total = (name) => usage.reduce((sum, row) => sum + row[name], 0);
     const most = Math.max(1, ...usage.map((row) => row.total_tokens));
-    const cells = (row) => ['calls', 'prompt_tokens', 'completion_tokens', 'total_tokens'].map((name) => h('td', { class: 'number' }, number.format(row[name])));
+    const cells = (row) => ['calls', 'prompt_tokens', 'completion_tokens', 'total_tokens'].map((name) => h('td.number', number.format(row[name])));
     sums.replaceChildren(
-      h('p', { class: 'figure' }, h('b', null, number.format(total('total_tokens'))), ` tokens in ${number.format(total('calls'))} call${total('calls') === 1 ? '' : 's'}`),
-      table('Tokens by model', 'Model #Calls #Prompt #Reply #Tokens', h('tbody', null, usage.map((row) => {
-        const bar = h('span', { class: 'meter', 'aria-hidden': 'true' });
+      h('p.figure', h('b', number.format(total('total_tokens'))), ` tokens in ${number.format(total('calls'))} call${total('calls') === 1 ? '' : 's'}`),
+      table('Tokens by model', 'Model #Calls #Prompt #Reply #Tokens', h('tbody', usage.map((row) => {
+        const bar = h('span.meter', { 'aria-hidden': 'true' });
         bar.style.width = `${Math.max(1, row.total_tokens / most * 100)}%`;
-        return h('tr', null, h('th', { scope: 'row' }, row.model || '–', bar), cells(row));
+        return h('tr', h('th', { scope: 'row' }, row.model || '–', bar), cells(row));
       }))));
   };
 
   let last;
-  const more = h('button', { type: 'button', class: 'quiet', onclick: () => showEvents().catch((error) => failed(box, error)) }, 'Show earlier');
+  const more = button('.quiet', () => showEvents().catch((error) => failed(box, error)), 'Show earlier');
   const showEvents = async () => {
     const { events: rows } = await call('/event/index', { limit: PAGE, ...(last && { before: last }) });
     last = rows.at(-1)?.ID ?? last;
     events.append(...rows.map((row) => h('tr', { class: row.Status >= 400 ? 'bad' : null },
-      h('td', null, time(row.Timestamp)),
-      h('td', null, h('code', null, row.Endpoint), row.Message ? h('span', { class: 'hint' }, row.Message) : null),
-      h('td', null, row.model || '–'),
-      h('td', { class: 'number' }, String(row.Status)),
-      h('td', { class: 'number' }, row.total_tokens === null ? '–' : number.format(row.total_tokens)),
-      h('td', { class: 'number' }, milliseconds(row.Duration)))));
+      h('td', time(row.Timestamp)),
+      h('td', h('code', row.Endpoint), row.Message ? h('span.hint', row.Message) : null),
+      h('td', row.model || '–'),
+      h('td.number', String(row.Status)),
+      h('td.number', row.total_tokens === null ? '–' : number.format(row.total_tokens)),
+      h('td.number', milliseconds(row.Duration)))));
     more.hidden = rows.length < PAGE;
-    if (!events.firstChild) box.replaceChildren(h('div', { class: 'empty' }, h('p', null, 'Nothing yet.')), more);
+    if (!events.firstChild) box.replaceChildren(h('div.empty', h('p', 'Nothing yet.')), more);
     else if (!events.isConnected) box.replaceChildren(table('Recent calls', 'Time Request Model #Status #Tokens #Took', events), more);
   };
 
@@ -95,6 +91,6 @@ export function usagePage() {
   showSums('30d').catch((error) => failed(sums, error));
   showEvents().catch((error) => failed(box, error));
   return page('Usage', null,
-    h('section', null, h('div', { class: 'row between' }, h('h2', null, 'Tokens'), period), sums),
-    h('section', null, h('h2', null, 'Recent calls'), h('p', { class: 'hint' }, 'Yours that used tokens, and those that failed.'), box));
+    h('section', h('div.row.between', h('h2', 'Tokens'), period), sums),
+    h('section', h('h2', 'Recent calls'), h('p.hint', 'Yours that used tokens, and those that failed.'), box));
 }

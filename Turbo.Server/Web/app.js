@@ -2,7 +2,7 @@
 
 import { call, onLoggedOut } from './api.js';
 import { ChatView, newChat } from './chat.js';
-import { field, form, h, icon, iconButton, mark, nameOf, say, sentence, time } from './dom.js';
+import { button, field, form, h, icon, iconButton, mark, nameOf, say, sentence, time } from './dom.js';
 import { accountPage, usagePage } from './account.js';
 import { groupPage, groupsPage } from './groups.js';
 
@@ -15,9 +15,9 @@ class App {
   #chats = [];
   #view = null;
   #refreshing = null;
-  #list = h('ul', { class: 'chats' });
+  #list = h('ul.chats');
   #main = h('main', { id: 'main', tabindex: '-1' });
-  #who = h('a', { class: 'who', href: '#/account' });
+  #who = h('a.who', { href: '#/account' });
 
   async start() {
     onLoggedOut(() => this.#showLogIn());
@@ -41,8 +41,8 @@ class App {
   }
 
   #showFailure(error) {
-    root.replaceChildren(h('main', { class: 'alone' }, h('h1', null, 'Turbo'), h('p', { role: 'alert' }, sentence(error.message)),
-      h('button', { type: 'button', onclick: () => this.#enter() }, 'Try again')));
+    root.replaceChildren(h('main.alone', h('h1', 'Turbo'), h('p', { role: 'alert' }, sentence(error.message)),
+      button('', () => this.#enter(), 'Try again')));
   }
 
   // One at a time for all who ask.
@@ -77,22 +77,20 @@ class App {
     this.#chats = [];
     document.title = 'Turbo';
     const title = isNew ? 'Create your account' : 'Log in';
-    const other = h('button', { type: 'button', class: 'link', onclick: () => this.#showLogIn(!isNew) }, isNew ? 'Log in' : 'Create an account');
-    const element = form({ label: title, submit: async (values) => {
+    const other = button('.link', () => this.#showLogIn(!isNew), isNew ? 'Log in' : 'Create an account');
+    const element = form({ label: title, action: isNew ? 'Create account' : 'Log in', kind: '.wide', submit: async (values) => {
       if (!values.first_name) delete values.first_name;
       // Without one the server makes a password up, which nobody would see here.
       if (!values.password) throw Object.assign(new Error('choose a password'), { param: 'password' });
       await call(isNew ? '/user/signup' : '/user/login', values);
       await this.#enter();
     } },
-    isNew ? field('Your name', h('input', { name: 'first_name', autocomplete: 'given-name', maxlength: '254' })) : null,
+    isNew && field('Your name', h('input', { name: 'first_name', autocomplete: 'given-name', maxlength: '254' })),
     field('Email or username', h('input', { name: 'username', autocomplete: 'username', autocapitalize: 'none', spellcheck: 'false', maxlength: '254' })),
-    field('Password', h('input', { name: 'password', type: 'password', autocomplete: isNew ? 'new-password' : 'current-password' })),
-    h('div', { class: 'errors' }),
-    h('button', { class: 'wide' }, isNew ? 'Create account' : 'Log in'));
-    root.replaceChildren(h('main', { class: 'alone' },
-      h('p', { class: 'brand' }, h('span', { class: 'logo', 'aria-hidden': 'true' }), 'Turbo'),
-      h('h1', null, title), element, h('p', { class: 'hint' }, isNew ? 'You have an account? ' : 'New here? ', other)));
+    field('Password', h('input', { name: 'password', type: 'password', autocomplete: isNew ? 'new-password' : 'current-password' })));
+    root.replaceChildren(h('main.alone',
+      h('p.brand', h('span.logo', { 'aria-hidden': 'true' }), 'Turbo'),
+      h('h1', title), element, h('p.hint', isNew ? 'You have an account? ' : 'New here? ', other)));
     element.querySelector('input').focus();
   }
 
@@ -104,15 +102,15 @@ class App {
   }
 
   #showShell() {
-    const nav = (href, name, label) => h('li', null, h('a', { href }, icon(name), label));
-    root.replaceChildren(h('div', { class: 'shell' },
-      h('a', { class: 'skip', href: '#main', onclick: (event) => { event.preventDefault(); this.#main.focus(); } }, 'Skip to the content'),
-      h('nav', { class: 'side', 'aria-label': 'Turbo' },
-        h('div', { class: 'side-head' }, h('a', { class: 'brand', href: '#/' }, h('span', { class: 'logo', 'aria-hidden': 'true' }), 'Turbo'),
-          h('button', { type: 'button', class: 'new', onclick: () => newChat(this) }, icon('plus'), 'New chat')),
-        h('h2', { class: 'unseen' }, 'Chats'), this.#list,
-        h('ul', { class: 'links' }, nav('#/groups', 'people', 'Groups'), nav('#/usage', 'chart', 'Usage')),
-        h('div', { class: 'side-foot' }, this.#who, iconButton('leave', 'Log out', () => this.#logOut()))),
+    const nav = (href, name, label) => h('li', h('a', { href }, icon(name), label));
+    root.replaceChildren(h('div.shell',
+      h('a.skip', { href: '#main', onclick: (event) => { event.preventDefault(); this.#main.focus(); } }, 'Skip to the content'),
+      h('nav.side', { 'aria-label': 'Turbo' },
+        h('div.side-head', h('a.brand', { href: '#/' }, h('span.logo', { 'aria-hidden': 'true' }), 'Turbo'),
+          button('.new', () => newChat(this), icon('plus'), 'New chat')),
+        h('h2.unseen', 'Chats'), this.#list,
+        h('ul.links', nav('#/groups', 'people', 'Groups'), nav('#/usage', 'chart', 'Usage')),
+        h('div.side-foot', this.#who, iconButton('leave', 'Log out', () => this.#logOut()))),
       this.#main));
     this.#showChats();
     this.#route();
@@ -122,10 +120,10 @@ class App {
     const groups = new Map(this.me.groups.map((group) => [group.id, group.name]));
     // Focus stays with the chat that has it.
     const focused = this.#list.contains(document.activeElement) ? document.activeElement.getAttribute('href') : null;
-    this.#list.replaceChildren(...this.#chats.map((chat) => h('li', null,
-      h('a', { href: `#/chats/${chat.id}` }, h('b', null, chat.name), h('span', { class: 'hint' }, groups.get(chat.group_id) ?? 'Shared with you', ' · ', time(chat.UpdatedAt))))));
-    if (this.#chats.length === 0) this.#list.append(h('li', { class: 'hint none' }, 'No chats yet.'));
-    this.#who.replaceChildren(mark(this.me), h('span', { class: 'grow' }, h('b', null, nameOf(this.me)), h('span', { class: 'hint' }, this.me.username)));
+    this.#list.replaceChildren(...this.#chats.map((chat) => h('li',
+      h('a', { href: `#/chats/${chat.id}` }, h('b', chat.name), h('span.hint', groups.get(chat.group_id) ?? 'Shared with you', ' · ', time(chat.UpdatedAt))))));
+    if (this.#chats.length === 0) this.#list.append(h('li.hint.none', 'No chats yet.'));
+    this.#who.replaceChildren(mark(this.me), h('span.grow', h('b', nameOf(this.me)), h('span.hint', this.me.username)));
     this.#mark();
     if (focused) this.#list.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
   }
@@ -158,11 +156,11 @@ class App {
 
   #welcome() {
     document.title = 'Turbo';
-    return h('div', { class: 'empty welcome' },
-      h('span', { class: 'logo large', 'aria-hidden': 'true' }),
-      h('h1', null, this.#chats.length ? 'Choose a chat' : `Welcome, ${nameOf(this.me)}`),
-      h('p', null, this.#chats.length ? 'Or begin a new one.' : 'Begin a chat. Whoever you add to it sees every reply as it comes.'),
-      h('button', { type: 'button', onclick: () => newChat(this) }, icon('plus'), 'New chat'));
+    return h('div.empty.welcome',
+      h('span.logo.large', { 'aria-hidden': 'true' }),
+      h('h1', this.#chats.length ? 'Choose a chat' : `Welcome, ${nameOf(this.me)}`),
+      h('p', this.#chats.length ? 'Or begin a new one.' : 'Begin a chat. Whoever you add to it sees every reply as it comes.'),
+      button('', () => newChat(this), icon('plus'), 'New chat'));
   }
 }
 

@@ -1,7 +1,7 @@
 // A chat: its messages live, a place to write, and who is in it.
 
 import { ApiError, call, modelNames } from './api.js';
-import { confirm, dialog, field, form, h, icon, iconButton, mark, nameOf, say, sentence, showError, toggle } from './dom.js';
+import { adding, button, confirm, dialog, field, form, h, icon, iconButton, nameOf, people, say, sentence, showError } from './dom.js';
 import { savedPrompts } from './saved.js';
 import { ChatStream } from './stream.js';
 import { Thread } from './thread.js';
@@ -11,16 +11,18 @@ const SILENCE = 20_000;
 const PATIENCE = 500;
 // The server itself waits no longer for its upstream's next word.
 const FORLORN = 310_000;
+// Others come and go without a word in the stream.
+const ROLL_CALL = 20_000;
 
 // Not sent yet, by chat: kept while the page is open, and nowhere else.
 const drafts = new Map();
 
 export class ChatView {
-  #app; #id; #chat = null; #users = []; #thread; #stream = null; #timer; #isStale = false; #hidden = 0;
+  #app; #id; #chat = null; #users = []; #thread; #stream = null; #timers; #isStale = false; #hidden = 0;
   #reading = null;
   #title = h('h1', { tabindex: '-1' });
-  #about = h('p', { class: 'hint' });
-  #status = h('p', { class: 'banner', role: 'status', hidden: true });
+  #about = h('p.hint');
+  #status = h('p.banner', { role: 'status', hidden: true });
   #composer;
   #visible = () => this.#wake();
 
@@ -29,10 +31,10 @@ export class ChatView {
     this.#id = id;
     this.#thread = new Thread(app.me);
     this.#composer = this.#makeComposer();
-    this.element = h('div', { class: 'chat' },
-      h('header', { class: 'bar' },
+    this.element = h('div.chat',
+      h('header.bar',
         iconButton('back', 'All chats', () => { location.hash = '#/'; }, 'narrow'),
-        h('div', { class: 'grow' }, this.#title, this.#about),
+        h('div.grow', this.#title, this.#about),
         iconButton('settings', 'Chat settings and people', () => this.#openSettings())),
       this.#status, this.#thread.element, this.#composer);
     this.#stream = new ChatStream(id, {
@@ -52,16 +54,19 @@ export class ChatView {
     document.addEventListener('visibilitychange', this.#visible);
     // What was said is shown even where the stream is long in coming.
     setTimeout(() => { if (!this.#chat && this.#stream) this.#read(); }, PATIENCE);
-    this.#timer = setInterval(() => {
-      this.#thread.giveUp(FORLORN);
-      if (this.#thread.isSilent(SILENCE)) this.#read();
-    }, SILENCE / 2);
+    this.#timers = [
+      setInterval(() => {
+        this.#thread.giveUp(FORLORN);
+        if (this.#thread.isSilent(SILENCE)) this.#read();
+      }, SILENCE / 2),
+      setInterval(() => { if (!document.hidden) this.#callRoll(); }, ROLL_CALL),
+    ];
   }
 
   close() {
     this.#stream?.close();
     this.#stream = null;
-    clearInterval(this.#timer);
+    this.#timers.forEach(clearInterval);
     document.removeEventListener('visibilitychange', this.#visible);
   }
 
@@ -107,10 +112,16 @@ export class ChatView {
     }
   }
 
+  /** Who is here, without what was said. A failure tells nothing new: the stream is there for that. */
+  async #callRoll() {
+    const { chat, users } = await call('/chat/read', { id: this.#id, limit: 0 }).catch(() => ({}));
+    if (chat && this.#stream) this.#setChat(chat, users);
+  }
+
   #leave() {
     this.close();
-    this.element.replaceChildren(h('div', { class: 'empty' },
-      h('h1', null, 'This chat is not here'), h('p', null, 'It was deleted, or you are no longer in it.'), h('a', { class: 'button', href: '#/' }, 'To your chats')));
+    this.element.replaceChildren(h('div.empty',
+      h('h1', 'This chat is not here'), h('p', 'It was deleted, or you are no longer in it.'), h('a.button', { href: '#/' }, 'To your chats')));
     this.#app.refresh();
   }
 
@@ -135,22 +146,23 @@ export class ChatView {
 
   #makeComposer() {
     const input = h('textarea', { name: 'prompt', rows: '1', placeholder: 'Message…', 'aria-label': 'Message', enterkeyhint: 'send', autocomplete: 'off', value: drafts.get(this.#id) ?? '' });
-    const otr = toggle('Off the record', 'Kept in this chat, never sent to the model', () => composer.classList.toggle('otr', otr.input.checked));
-    const send = h('button', { class: 'send', 'aria-label': 'Send', title: 'Send (Enter)' }, icon('send'));
+    const otr = h('input', { type: 'checkbox', role: 'switch', onchange: () => composer.classList.toggle('otr', otr.checked) });
+    const send = h('button.send', { 'aria-label': 'Send', title: 'Send (Enter)' }, icon('send'));
     const grow = () => {
       input.style.height = 'auto';
       input.style.height = `${input.scrollHeight}px`;
       drafts.set(this.#id, input.value);
       send.disabled = !input.value.trim();
     };
-    const composer = h('form', { class: 'composer', 'aria-label': 'Write a message', novalidate: true, onsubmit: (event) => {
+    const composer = h('form.composer', { 'aria-label': 'Write a message', novalidate: true, onsubmit: (event) => {
       event.preventDefault();
-      this.#send(composer, input, otr.input, grow);
+      this.#send(composer, input, otr, grow);
     } },
-    h('div', { class: 'column' },
-      h('div', { class: 'errors' }),
-      h('div', { class: 'field box' }, input, send),
-      h('div', { class: 'under' }, otr.element, h('button', { type: 'button', class: 'link plain', onclick: () => savedPrompts(this.#app, input) }, 'Saved prompts'), h('span', { class: 'hint keys' }, 'Enter sends · Shift+Enter begins a line'))));
+    h('div.column',
+      h('div.errors'),
+      h('div.field.box', input, send),
+      h('div.under', h('label.switch', { title: 'Kept in this chat, never sent to the model' }, otr, h('span.track', { 'aria-hidden': 'true' }), 'Off the record'),
+        button('.link.plain', () => savedPrompts(this.#app, input), 'Saved prompts'), h('span.hint.keys', 'Enter sends · Shift+Enter begins a line'))));
     input.addEventListener('input', grow);
     input.addEventListener('keydown', (event) => {
       if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
@@ -188,15 +200,11 @@ export class ChatView {
     if (!this.#chat) await this.#read();
     if (!this.#chat) return;
     const isOwner = this.#chat.user_id === this.#app.me.id;
-    const people = h('ul', { class: 'people' });
-    const show = () => people.replaceChildren(...this.#people.map((user) => h('li', null, mark(user),
-      h('span', { class: 'grow' }, h('b', null, nameOf(user)), h('span', { class: 'hint' }, user.username)),
-      user.id === this.#chat.user_id ? h('span', { class: 'tag' }, 'Owner')
-        : isOwner ? iconButton('close', `Remove ${nameOf(user)}`, async (event) => {
-          event.currentTarget.disabled = true;
-          await call('/chat/user/remove', { chat_id: this.#id, user_id: user.id }).catch((error) => showError(box.querySelector('form.add'), error));
-          await reload();
-        }) : null)));
+    const list = h('ul.people');
+    const show = () => list.replaceChildren(...people(this.#people, this.#chat.user_id, isOwner && (async (user) => {
+      await call('/chat/user/remove', { chat_id: this.#id, user_id: user.id }).catch((error) => showError(box.querySelector('form.add'), error));
+      await reload();
+    })));
     const reload = async () => {
       await this.#read();
       show();
@@ -211,30 +219,27 @@ export class ChatView {
       }).catch(() => {});
     }
     const box = dialog(isOwner ? 'Chat settings' : this.#chat.name,
-      isOwner ? form({ label: 'Chat', submit: async ({ name, model }) => {
+      isOwner && form({ label: 'Chat', action: 'Save', submit: async ({ name, model }) => {
         await call('/chat/update', { id: this.#id, name, model });
         await this.#read();
         this.#app.refresh();
         box.close();
       } },
       field('Name', h('input', { name: 'name', value: this.#chat.name, maxlength: '256', autocomplete: 'off' })),
-      modelField(this.#chat.model),
-      h('div', { class: 'errors' }),
-      h('div', { class: 'buttons' }, h('button', null, 'Save'))) : null,
-      h('section', null,
-        h('h3', null, 'Who is here'), people,
-        isOwner ? form({ label: 'Add someone', class: 'add', submit: async ({ username }, element) => {
+      modelField(this.#chat.model)),
+      h('section',
+        h('h3', 'Who is here'), list,
+        isOwner && form({ label: 'Add someone', class: 'add', submit: async ({ username }, element) => {
           const user = members.find((one) => one.username === username) ?? await findUser(username);
           await call('/chat/user/add', { chat_id: this.#id, user_id: user.id });
           element.reset();
           await reload();
           say(`${nameOf(user)} was added`);
         } },
-        field('Add someone by username', h('div', { class: 'row' },
-          h('input', { name: 'username', list: 'group-people', autocomplete: 'off', autocapitalize: 'none' }), h('button', { class: 'quiet' }, 'Add'))), known) : null,
-        group ? h('p', { class: 'hint' }, 'This chat belongs to the group ', h('a', { href: `#/groups/${group.id}`, onclick: () => box.close() }, group.name), '.') : null),
-      isOwner ? h('section', { class: 'danger-zone' },
-        h('button', { type: 'button', class: 'danger quiet', onclick: () => {
+        adding('Add someone by username', { list: 'group-people' }), known),
+        group && h('p.hint', 'This chat belongs to the group ', h('a', { href: `#/groups/${group.id}`, onclick: () => box.close() }, group.name), '.')),
+      isOwner && h('section.danger-zone',
+        button('.danger.quiet', () => {
           box.close();
           confirm('Delete this chat?', `“${this.#chat.name}” and all that was said in it goes, for everyone.`, 'Delete', async () => {
             await call('/chat/delete', { id: this.#id });
@@ -242,7 +247,7 @@ export class ChatView {
             await this.#app.refresh();
             location.hash = '#/';
           });
-        } }, 'Delete chat')) : null);
+        }, 'Delete chat')));
     show();
   }
 }
@@ -265,7 +270,7 @@ function modelField(value) {
 export function newChat(app, groupId) {
   const groups = app.me.groups;
   const select = h('select', { name: 'group_id' }, groups.map((group) => h('option', { value: group.id, selected: group.id === groupId }, group.name)));
-  const box = dialog('New chat', form({ label: 'New chat', submit: async (values) => {
+  const box = dialog('New chat', form({ label: 'New chat', action: 'Create', cancel: () => box.close(), submit: async (values) => {
     const chat = await call('/chat/create', values);
     await app.refresh();
     box.close();
@@ -273,7 +278,5 @@ export function newChat(app, groupId) {
   } },
   field('Name', h('input', { name: 'name', maxlength: '256', placeholder: 'general', autocomplete: 'off', autofocus: true })),
   modelField('gpt-3'),
-  groups.length > 0 ? field('Group', select, 'Its members can be added at a keystroke; they are not in the chat by themselves.') : null,
-  h('div', { class: 'errors' }),
-  h('div', { class: 'buttons' }, h('button', { type: 'button', class: 'quiet', onclick: () => box.close() }, 'Cancel'), h('button', null, 'Create'))));
+  groups.length > 0 && field('Group', select, 'Its members can be added at a keystroke; they are not in the chat by themselves.')));
 }

@@ -16,9 +16,9 @@ function inline(text) {
     if (found.index > end) nodes.push(text.slice(end, found.index));
     const [whole, ticks, code, bold, italic, label, url] = found;
     end = found.index + whole.length;
-    if (ticks) nodes.push(h('code', null, code.trim() || code));
-    else if (bold) nodes.push(h('strong', null, inline(bold)));
-    else if (italic) nodes.push(h('em', null, inline(italic)));
+    if (ticks) nodes.push(h('code', code.trim() || code));
+    else if (bold) nodes.push(h('strong', inline(bold)));
+    else if (italic) nodes.push(h('em', inline(italic)));
     else if (url) nodes.push(link(url, label));
     else {
       const bare = whole.replace(/[.,;:!?)\]]+$/, '');
@@ -54,7 +54,7 @@ function list(rows, at) {
     if (/\d/.test(found[2]) !== isOrdered) break;
     const texts = [found[3]];
     for (at++; at < rows.length && isPlain(rows[at]); at++) texts.push(rows[at].trim());
-    element.append(h('li', null, lines(texts)));
+    element.append(h('li', lines(texts)));
     // One empty line between items does not end the list.
     if (at + 1 < rows.length && !rows[at].trim() && ITEM.test(rows[at + 1])) at++;
   }
@@ -72,11 +72,11 @@ export function blocks(text) {
     else if (fence) {
       const start = ++at;
       while (at < rows.length && !(rows[at].trim().startsWith(fence[1]) && /^[`~]+$/.test(rows[at].trim()))) at++;
-      nodes.push(h('pre', { tabindex: '0', 'aria-label': fence[2] ? `Code, ${fence[2]}` : 'Code' }, h('code', null, rows.slice(start, at).join('\n'))));
+      nodes.push(h('pre', { tabindex: '0', 'aria-label': fence[2] ? `Code, ${fence[2]}` : 'Code' }, h('code', rows.slice(start, at).join('\n'))));
       at++;
     } else if (heading) {
       // The page's own headings end at the second level.
-      nodes.push(h(`h${Math.min(6, heading[1].length + 2)}`, null, inline(heading[2])));
+      nodes.push(h(`h${Math.min(6, heading[1].length + 2)}`, inline(heading[2])));
       at++;
     } else if (ITEM.test(rows[at])) {
       const [element, next] = list(rows, at);
@@ -85,11 +85,11 @@ export function blocks(text) {
     } else if (QUOTE.test(rows[at])) {
       const texts = [];
       for (; at < rows.length && QUOTE.test(rows[at]); at++) texts.push(QUOTE.exec(rows[at])[1]);
-      nodes.push(h('blockquote', null, lines(texts)));
+      nodes.push(h('blockquote', lines(texts)));
     } else {
       const texts = [];
       for (; at < rows.length && isPlain(rows[at]); at++) texts.push(rows[at]);
-      nodes.push(h('p', null, lines(texts)));
+      nodes.push(h('p', lines(texts)));
     }
   }
   return nodes;

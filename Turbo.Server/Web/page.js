@@ -4,7 +4,7 @@ import { h, iconButton } from './dom.js';
 
 export function page(title, about, ...children) {
   document.title = `${title} · Turbo`;
-  return h('div', { class: 'page' },
-    h('header', { class: 'bar narrow' }, iconButton('back', 'Menu', () => { location.hash = '#/'; })),
-    h('div', { class: 'column' }, h('h1', { tabindex: '-1' }, title), about ? h('p', { class: 'about' }, about) : null, ...children));
+  return h('div.page',
+    h('header.bar.narrow', iconButton('back', 'Menu', () => { location.hash = '#/'; })),
+    h('div.column', h('h1', { tabindex: '-1' }, title), about ? h('p.about', about) : null, ...children));
 }

@@ -32,8 +32,8 @@ class Speaker {
 
 /** One prompt and its reply. */
 class Exchange {
-  #reply = h('div', { class: 'prose' });
-  #state = h('p', { class: 'note' });
+  #reply = h('div.prose');
+  #state = h('p.note');
   #growing = new GrowingText(this.#reply);
   #isDue = false;
   speaker = new Speaker();
@@ -45,14 +45,14 @@ class Exchange {
 
   constructor(message, user, isOwn) {
     this.message = message;
-    const prompt = h('div', { class: 'bubble' }, message.prompt);
+    const prompt = h('div.bubble', message.prompt);
     this.element = h('article', { class: `exchange${isOwn ? ' own' : ''}${message.otr ? ' otr' : ''}`, 'aria-label': `${user ? nameOf(user) : 'Someone'} asked` },
-      h('div', { class: 'prompt' },
-        h('header', null, mark(user), h('b', null, isOwn ? 'You' : user ? nameOf(user) : 'Someone'), time(message.CreatedAt),
-          message.otr ? h('span', { class: 'tag', title: 'Kept in this chat, never sent to the model' }, 'Off the record') : null),
+      h('div.prompt',
+        h('header', mark(user), h('b', isOwn ? 'You' : user ? nameOf(user) : 'Someone'), time(message.CreatedAt),
+          message.otr ? h('span.tag', { title: 'Kept in this chat, never sent to the model' }, 'Off the record') : null),
         prompt),
-      message.otr ? null : h('div', { class: 'reply' },
-        h('header', null, h('span', { class: 'mark model', 'aria-hidden': 'true' }, '✦'), h('b', null, message.model)), this.#reply, this.#state));
+      message.otr ? null : h('div.reply',
+        h('header', h('span.mark.model', { 'aria-hidden': 'true' }, '✦'), h('b', message.model)), this.#reply, this.#state));
   }
 
   append(delta) {
@@ -73,7 +73,7 @@ class Exchange {
     this.text = message.reply;
     this.speaker.end();
     this.#state.replaceChildren();
-    if (error) this.#state.append(h('span', { class: 'error', role: 'alert' }, sentence(error)));
+    if (error) this.#state.append(h('span.error', { role: 'alert' }, sentence(error)));
     this.#later();
   }
 
@@ -93,7 +93,7 @@ class Exchange {
     this.#growing.set(this.text);
     this.#reply.classList.toggle('coming', this.isPartial);
     this.element.setAttribute('aria-busy', String(this.isPartial));
-    if (this.isPartial && !this.text) this.#state.replaceChildren(h('span', { class: 'dots', role: 'img', 'aria-label': 'The reply is coming' }, h('i'), h('i'), h('i')));
+    if (this.isPartial && !this.text) this.#state.replaceChildren(h('span.dots', { role: 'img', 'aria-label': 'The reply is coming' }, h('i'), h('i'), h('i')));
     else if (this.isPartial || !this.#state.querySelector('.error')) this.#state.replaceChildren();
     if (!this.isPartial && !this.text && !this.message.otr && !this.#state.firstChild) this.#state.append('No words came.');
     this.onrender?.();
@@ -102,17 +102,17 @@ class Exchange {
 
 export class Thread {
   #me; #users = new Map(); #byId = new Map(); #order = []; #shown = 0; #isAtEnd = true; #isFilled = false;
-  #list = h('div', { class: 'exchanges' });
-  #earlier = h('button', { type: 'button', class: 'quiet earlier', hidden: true, onclick: () => this.#showEarlier() }, 'Show earlier messages');
-  #empty = h('div', { class: 'empty' }, h('p', null, 'Nothing was said here yet.'), h('p', { class: 'hint' }, 'Ask something below; everyone in the chat sees the reply as it comes.'));
-  #jump = h('button', { type: 'button', class: 'jump', hidden: true, 'aria-label': 'To the latest message', onclick: () => this.toEnd() }, icon('down'));
+  #list = h('div.exchanges');
+  #earlier = h('button.quiet.earlier', { type: 'button', hidden: true, onclick: () => this.#showEarlier() }, 'Show earlier messages');
+  #empty = h('div.empty', h('p', 'Nothing was said here yet.'), h('p.hint', 'Ask something below; everyone in the chat sees the reply as it comes.'));
+  #jump = h('button.jump', { type: 'button', hidden: true, 'aria-label': 'To the latest message', onclick: () => this.toEnd() }, icon('down'));
 
   constructor(me) {
     this.#me = me;
     this.#empty.hidden = true;
-    this.scroller = h('div', { class: 'thread', role: 'log', 'aria-live': 'off', 'aria-label': 'Messages', tabindex: '0' },
-      h('div', { class: 'column' }, this.#earlier, this.#empty, this.#list));
-    this.element = h('div', { class: 'thread-box' }, this.scroller, this.#jump);
+    this.scroller = h('div.thread', { role: 'log', 'aria-live': 'off', 'aria-label': 'Messages', tabindex: '0' },
+      h('div.column', this.#earlier, this.#empty, this.#list));
+    this.element = h('div.thread-box', this.scroller, this.#jump);
     this.scroller.addEventListener('scroll', () => this.#noteScroll(), { passive: true });
     new ResizeObserver(() => this.#follow()).observe(this.scroller);
   }

@@ -12,7 +12,7 @@ internal sealed class PageTests
 {
     private static readonly string[] s_checks =
     [
-        "log_in_comes_first", "signs_up", "groups", "words_come_one_by_one", "reload_keeps_the_history", "a_member_sees_it_live", "off_the_record",
+        "log_in_comes_first", "signs_up", "groups", "words_come_one_by_one", "reload_keeps_the_history", "a_member_sees_it_live", "members_come_and_go_before_ones_eyes", "off_the_record",
         "saved_prompts", "markup_is_text", "comes_back_after_a_loss", "without_websockets", "usage", "a_long_chat_stays_small", "renames_and_removes", "dark", "contrast",
         "everything_has_a_name", "fits_a_phone", "by_keyboard_alone", "logs_out", "nothing_from_elsewhere", "no_complaint",
     ];

@@ -180,6 +180,25 @@ const checks = {
     assert.equal(await exchanges(ben).count(), 2);
   },
 
+  async members_come_and_go_before_ones_eyes() {
+    const kim = await person();
+    await signUp(kim, 'Kim', 'kim@example.com');
+    const { user } = await post(ben, '/user/find', { username: 'kim@example.com' });
+    // Ben again, on a clock that need not be waited for.
+    const page = await ben.context().newPage();
+    await page.clock.install();
+    await page.goto(`${url}/#/chats/${chat}`);
+    await page.getByText('gpt-3 · you, Ann', { exact: true }).waitFor();
+    await post(ann, '/chat/user/add', { chat_id: chat, user_id: user.id });
+    await page.clock.fastForward(20_000);
+    await page.getByText('gpt-3 · you, Ann, Kim', { exact: true }).waitFor();
+    await post(ann, '/chat/user/remove', { chat_id: chat, user_id: user.id });
+    await page.clock.fastForward(20_000);
+    await page.getByText('gpt-3 · you, Ann', { exact: true }).waitFor();
+    await page.close();
+    await kim.context().close();
+  },
+
   async off_the_record() {
     await ben.getByRole('switch', { name: 'Off the record' }).check({ force: true });
     await say(ben, 'I will be away in July.');

@@ -104,6 +104,11 @@ internal sealed class ChatTests(DatabaseKind kind) : ContractFixture(kind)
         string id = await ChatAsync();
         foreach (string prompt in new[] { "one", "two", "three" }) await AppendAsync(id, Owner, prompt, "");
         Assert.That(Texts((await ReadAsync(Owner, $"/chat/read?id={id}")).GetProperty("messages"), "prompt"), Is.EqualTo("two three"));
+        Assert.That(Texts((await ReadAsync(Owner, $"/chat/read?id={id}&limit=1")).GetProperty("messages"), "prompt"), Is.EqualTo("three"));
+        JsonElement none = await ReadAsync(Owner, $"/chat/read?id={id}&limit=0");
+        Assert.That(none.GetProperty("messages").ToString(), Is.EqualTo("[]"));
+        Assert.That(none.GetProperty("users").GetArrayLength(), Is.Positive);
+        foreach (string limit in (string[])["3", "-1", "x"]) (await App.GetAsync($"/chat/read?id={id}&limit={limit}", Owner.Token)).IsError(400, "invalid_request_error", "invalid_parameter");
     }
 
     [Test]
