@@ -145,7 +145,7 @@ internal sealed class ProxyRoutesTests(DatabaseKind kind) : EachKindFixture(kind
             if (answer is null) peer.WaitForEnd();
             else peer.Send(answer).Close();
         });
-        await using TestApp app = await StartAsync(upstream, ProxyAuth.None, static options => options with { FirstByteTimeout = TimeSpan.FromMilliseconds(100) });
+        await using TestApp app = await StartAsync(upstream, ProxyAuth.None, options => answer is null ? options with { FirstByteTimeout = TimeSpan.FromMilliseconds(100) } : options);
         Reply reply = await app.JsonAsync("/v1/chat/completions", "{}");
         Assert.That(reply.Status, Is.EqualTo(status), reply.Content);
         Assert.That(reply.Json.GetProperty("error").GetProperty("type").GetString(), Is.EqualTo("upstream_error"));

@@ -5,23 +5,18 @@ namespace Turbo.Server.Storage.Postgres;
 
 internal sealed class PostgresEventStore(PostgresPool pool) : IEventStore
 {
-    internal const string Columns = """
-        id, "timestamp", client_ip, endpoint, request, response, status, message, duration, method, params, user_id,
-        model, prompt_tokens, completion_tokens, total_tokens, ttfb
-        """;
-
     // A batch is one statement, prepared once whatever the number of rows: each parameter is a column. COPY, which is no
     // quicker for batches of this size, could not pass over the rows that an earlier try has stored.
     internal const string Insert = $"""
-        INSERT INTO events ({Columns}, created_at, updated_at)
-        SELECT *, c FROM unnest($1::text[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::text[],
-        $9::bigint[], $10::text[], $11::text[], $12::text[], $13::text[], $14::bigint[], $15::bigint[], $16::bigint[], $17::bigint[],
+        INSERT INTO events ({StoredEvent.AllColumns}, created_at, updated_at)
+        SELECT *, c FROM unnest($1::text[], $2::timestamptz[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::bigint[], $8::text[],
+        $9::text[], $10::text[], $11::text[], $12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[], $16::text[], $17::text[],
         $18::timestamptz[]) AS t (a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, a15, a16, a17, c)
         ON CONFLICT (id) DO NOTHING
         """;
 
     internal const string Query = $"""
-        SELECT {Columns} FROM events WHERE deleted_at IS NULL AND ($1::text IS NULL OR user_id = $1)
+        SELECT {StoredEvent.AllColumns} FROM events WHERE deleted_at IS NULL AND ($1::text IS NULL OR user_id = $1)
         AND "timestamp" >= coalesce($2::timestamptz, '-infinity') AND ($3::text IS NULL
         OR ("timestamp", id) < (SELECT "timestamp", id FROM events WHERE id = $3))
         AND "timestamp" <= coalesce((SELECT "timestamp" FROM events WHERE id = $3), 'infinity')
@@ -37,9 +32,8 @@ internal sealed class PostgresEventStore(PostgresPool pool) : IEventStore
         """;
 
     // The condition is that of the index turbo_events_user, which lies in this order.
-    internal const string Notable = """
-        SELECT id, "timestamp", client_ip, endpoint, status, message, duration, method, params, user_id,
-        model, prompt_tokens, completion_tokens, total_tokens, ttfb
+    internal const string Notable = $"""
+        SELECT {StoredEvent.Columns}
         FROM events WHERE user_id = $1 AND deleted_at IS NULL AND (total_tokens IS NOT NULL OR status >= 400)
         AND "timestamp" <= coalesce((SELECT "timestamp" FROM events WHERE id = $2 AND user_id = $1), 'infinity')
         AND ($2::text IS NULL OR ("timestamp", id) < (SELECT "timestamp", id FROM events WHERE id = $2 AND user_id = $1))
@@ -66,7 +60,7 @@ internal sealed class PostgresEventStore(PostgresPool pool) : IEventStore
 
     public Task<IReadOnlyList<EventRecord>> QueryAsync(EventQuery query) => pool.ReadAsync(query, static async (connection, query) =>
         (IReadOnlyList<EventRecord>)await connection.Use(Query)
-            .Text(query.UserId).Time(query.Since).Text(query.Before?.Id).Number(query.Limit).ListAsync(Read));
+            .Text(query.UserId).Time(query.Since).Text(query.Before?.Id).Number(query.Limit).ListAsync(static row => StoredEvent.Read(new PostgresRow(row), hasBodies: true)));
 
     public Task<IReadOnlyList<UsageSum>> UsageAsync(DateTime? since) => pool.ReadAsync(since, static async (connection, since) =>
         (IReadOnlyList<UsageSum>)await connection.Use(Usage).Time(since).ListAsync(static row => new UsageSum(
@@ -75,7 +69,7 @@ internal sealed class PostgresEventStore(PostgresPool pool) : IEventStore
     public Task<IReadOnlyList<EventRecord>> NotableAsync(string userId, string? before, int limit) =>
         pool.ReadAsync((userId, before, limit), static async (connection, query) =>
             (IReadOnlyList<EventRecord>)await connection.Use(Notable)
-                .Text(query.userId).Text(query.before).Number(query.limit).ListAsync(ReadNotable));
+                .Text(query.userId).Text(query.before).Number(query.limit).ListAsync(static row => StoredEvent.Read(new PostgresRow(row), hasBodies: false)));
 
     public Task<IReadOnlyList<UsageSum>> UsageOfAsync(string userId, DateTime since) =>
         pool.ReadAsync((userId, since), static async (connection, query) =>
@@ -95,8 +89,6 @@ internal sealed class PostgresEventStore(PostgresPool pool) : IEventStore
         Column(static row => row.Timestamp);
         Column(static row => row.ClientIp.ToString());
         Column(static row => row.Endpoint.ToString());
-        Column(static row => row.Request.ToString());
-        Column(static row => row.Response.ToString());
         Column(static row => (long)row.Status);
         Column(static row => row.Message.ToString());
         Column(static row => row.Duration);
@@ -108,6 +100,8 @@ internal sealed class PostgresEventStore(PostgresPool pool) : IEventStore
         Column(static row => row.CompletionTokens);
         Column(static row => row.TotalTokens);
         Column(static row => row.Ttfb);
+        Column(static row => row.Request.ToString());
+        Column(static row => row.Response.ToString());
         Column(static row => row.CreatedAt);
 
         void Column<T>(Func<EventRow, T> value)
@@ -118,44 +112,4 @@ internal sealed class PostgresEventStore(PostgresPool pool) : IEventStore
             insert.Bind(column);
         }
     }
-
-    private static EventRecord ReadNotable(NpgsqlDataReader row) => new()
-    {
-        Id = row.Text(0),
-        Timestamp = row.Time(1),
-        ClientIp = row.Text(2),
-        Endpoint = row.Text(3),
-        Status = (int)row.Int64(4),
-        Message = row.Text(5),
-        Duration = row.Int64(6),
-        Method = row.Text(7),
-        Params = row.Text(8),
-        UserId = row.Text(9),
-        Model = row.Text(10),
-        PromptTokens = row.Int64OrNull(11),
-        CompletionTokens = row.Int64OrNull(12),
-        TotalTokens = row.Int64OrNull(13),
-        Ttfb = row.Int64OrNull(14),
-    };
-
-    private static EventRecord Read(NpgsqlDataReader row) => new()
-    {
-        Id = row.Text(0),
-        Timestamp = row.Time(1),
-        ClientIp = row.Text(2),
-        Endpoint = row.Text(3),
-        Request = row.Text(4),
-        Response = row.Text(5),
-        Status = (int)row.Int64(6),
-        Message = row.Text(7),
-        Duration = row.Int64(8),
-        Method = row.Text(9),
-        Params = row.Text(10),
-        UserId = row.Text(11),
-        Model = row.Text(12),
-        PromptTokens = row.Int64OrNull(13),
-        CompletionTokens = row.Int64OrNull(14),
-        TotalTokens = row.Int64OrNull(15),
-        Ttfb = row.Int64OrNull(16),
-    };
 }

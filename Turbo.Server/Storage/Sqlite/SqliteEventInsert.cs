@@ -47,7 +47,7 @@ internal sealed class SqliteEventInsert
 
     private static string Sql(int rows)
     {
-        var sql = new StringBuilder($"INSERT INTO events ({SqliteEventStore.Columns}, created_at, updated_at) VALUES ");
+        var sql = new StringBuilder($"INSERT INTO events ({StoredEvent.AllColumns}, created_at, updated_at) VALUES ");
         for (int row = 0; row < rows; row++)
         {
             sql.Append(row == 0 ? "(" : ", (");
@@ -75,19 +75,19 @@ internal sealed class SqliteEventInsert
         Time(insert, at + 2, row.Timestamp);
         Text(insert, at + 3, row.ClientIp.Span);
         Text(insert, at + 4, row.Endpoint.Span);
-        Text(insert, at + 5, row.Request.Span);
-        Text(insert, at + 6, row.Response.Span);
-        insert.BindFast(at + 7, row.Status);
-        Text(insert, at + 8, row.Message.Span);
-        insert.BindFast(at + 9, row.Duration);
-        Text(insert, at + 10, row.Method.Span);
-        Text(insert, at + 11, row.Params.Span);
-        Text(insert, at + 12, row.UserId);
-        Text(insert, at + 13, row.Model.Span);
-        insert.BindFast(at + 14, row.PromptTokens);
-        insert.BindFast(at + 15, row.CompletionTokens);
-        insert.BindFast(at + 16, row.TotalTokens);
-        insert.BindFast(at + 17, row.Ttfb);
+        insert.BindFast(at + 5, row.Status);
+        Text(insert, at + 6, row.Message.Span);
+        insert.BindFast(at + 7, row.Duration);
+        Text(insert, at + 8, row.Method.Span);
+        Text(insert, at + 9, row.Params.Span);
+        Text(insert, at + 10, row.UserId);
+        Text(insert, at + 11, row.Model.Span);
+        insert.BindFast(at + 12, row.PromptTokens);
+        insert.BindFast(at + 13, row.CompletionTokens);
+        insert.BindFast(at + 14, row.TotalTokens);
+        insert.BindFast(at + 15, row.Ttfb);
+        Text(insert, at + 16, row.Request.Span);
+        Text(insert, at + 17, row.Response.Span);
         Time(insert, at + 18, row.CreatedAt);
     }
 

@@ -7,15 +7,10 @@ internal sealed class SqliteEventStore(SqliteWriter writer, SqliteReaders reader
 {
     private readonly SqliteEventInsert _insert = new();
 
-    internal const string Columns = """
-        id, timestamp, client_ip, endpoint, request, response, status, message, duration, method, params, user_id,
-        model, prompt_tokens, completion_tokens, total_tokens, ttfb
-        """;
-
     // Text compares as time only among rows in UTC; rows the Go program wrote in another zone are off by some
     // hours. So the index narrows to the day before the bound and julianday decides.
     internal const string Query = $"""
-        SELECT {Columns} FROM events WHERE +deleted_at IS NULL AND (?1 IS NULL OR user_id = ?1)
+        SELECT {StoredEvent.AllColumns} FROM events WHERE +deleted_at IS NULL AND (?1 IS NULL OR user_id = ?1)
         AND timestamp >= coalesce(?3, '') AND (?2 IS NULL OR julianday(timestamp) >= julianday(?2))
         AND timestamp <= coalesce((SELECT timestamp FROM events WHERE id = ?4), 'a')
         AND (?4 IS NULL OR (timestamp, id) < (SELECT timestamp, id FROM events WHERE id = ?4))
@@ -33,9 +28,8 @@ internal sealed class SqliteEventStore(SqliteWriter writer, SqliteReaders reader
         """;
 
     // The condition is that of the index turbo_events_user, word for word, which lies in this order.
-    internal const string Notable = """
-        SELECT id, timestamp, client_ip, endpoint, status, message, duration, method, params, user_id,
-        model, prompt_tokens, completion_tokens, total_tokens, ttfb
+    internal const string Notable = $"""
+        SELECT {StoredEvent.Columns}
         FROM events INDEXED BY turbo_events_user WHERE user_id = ?1 AND +deleted_at IS NULL AND (total_tokens IS NOT NULL OR status >= 400)
         AND timestamp <= coalesce((SELECT timestamp FROM events WHERE id = ?2 AND user_id = ?1), 'a')
         AND (?2 IS NULL OR (timestamp, id) < (SELECT timestamp, id FROM events WHERE id = ?2 AND user_id = ?1))
@@ -70,7 +64,7 @@ internal sealed class SqliteEventStore(SqliteWriter writer, SqliteReaders reader
             rows.Bind(2, since).Bind(3, DayBefore(since));
         var found = new List<EventRecord>();
         while (rows.Step())
-            found.Add(Read(rows));
+            found.Add(StoredEvent.Read(rows, hasBodies: true));
         return (IReadOnlyList<EventRecord>)found;
     });
 
@@ -91,7 +85,7 @@ internal sealed class SqliteEventStore(SqliteWriter writer, SqliteReaders reader
             using SqliteStatement rows = session.Use(Notable).Bind(1, query.userId).Bind(2, query.before).Bind(3, query.limit);
             var found = new List<EventRecord>();
             while (rows.Step())
-                found.Add(ReadNotable(rows));
+                found.Add(StoredEvent.Read(rows, hasBodies: false));
             return (IReadOnlyList<EventRecord>)found;
         });
 
@@ -114,44 +108,4 @@ internal sealed class SqliteEventStore(SqliteWriter writer, SqliteReaders reader
     /// <summary>The date alone: what any form of a time begins with.</summary>
     private static string DayBefore(DateTime utc) =>
         (utc.Date == DateTime.MinValue ? utc : utc.AddDays(-1)).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
-
-    private static EventRecord ReadNotable(SqliteStatement row) => new()
-    {
-        Id = row.Text(0),
-        Timestamp = row.Time(1),
-        ClientIp = row.Text(2),
-        Endpoint = row.Text(3),
-        Status = (int)row.Int64(4),
-        Message = row.Text(5),
-        Duration = row.Int64(6),
-        Method = row.Text(7),
-        Params = row.Text(8),
-        UserId = row.Text(9),
-        Model = row.Text(10),
-        PromptTokens = row.Int64OrNull(11),
-        CompletionTokens = row.Int64OrNull(12),
-        TotalTokens = row.Int64OrNull(13),
-        Ttfb = row.Int64OrNull(14),
-    };
-
-    private static EventRecord Read(SqliteStatement row) => new()
-    {
-        Id = row.Text(0),
-        Timestamp = row.Time(1),
-        ClientIp = row.Text(2),
-        Endpoint = row.Text(3),
-        Request = row.Text(4),
-        Response = row.Text(5),
-        Status = (int)row.Int64(6),
-        Message = row.Text(7),
-        Duration = row.Int64(8),
-        Method = row.Text(9),
-        Params = row.Text(10),
-        UserId = row.Text(11),
-        Model = row.Text(12),
-        PromptTokens = row.Int64OrNull(13),
-        CompletionTokens = row.Int64OrNull(14),
-        TotalTokens = row.Int64OrNull(15),
-        Ttfb = row.Int64OrNull(16),
-    };
 }

@@ -13,7 +13,7 @@ namespace Turbo.Server.Storage.Sqlite;
 /// <param name="database">The connection.</param>
 /// <param name="statement">The prepared statement.</param>
 /// <param name="isOnce">Whether it is closed after its one use.</param>
-internal sealed class SqliteStatement(sqlite3 database, sqlite3_stmt statement, bool isOnce = false) : IDisposable
+internal sealed class SqliteStatement(sqlite3 database, sqlite3_stmt statement, bool isOnce = false) : IStoredRow, IDisposable
 {
     private bool _inUse;
 
