@@ -1,9 +1,10 @@
 # Turbo as one native file on an image without a shell or a package manager; runs as a user without rights.
 #
 #   docker build -t turbo --build-arg COMMIT="$(git rev-parse HEAD)" .
-#   docker run -p 8080:8080 -v turbo:/data -e OPENAI_API_KEY --stop-timeout 35 turbo
+#   docker run -p 8080:8080 -v turbo:/data -e OPENAI_API_KEY --stop-timeout 45 turbo
 #
-# The database, unless DB_ADDRESS names another, is /data/turbo.db. Stopping takes at most SHUTDOWN_TIMEOUT (30s).
+# The database, unless DB_ADDRESS names another, is /data/turbo.db. Stopping takes SHUTDOWN_TIMEOUT (30s) at most, and
+# 10 s more where the database does not take the last event rows. How to run it: docs/operating.md.
 
 FROM mcr.microsoft.com/dotnet/sdk:10.0-noble AS build
 RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*

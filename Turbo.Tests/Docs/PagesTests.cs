@@ -15,7 +15,7 @@ internal sealed partial class PagesTests
     {
         ["README.md: scripts/turbo"] = "Scripts.TurboScriptTests runs it; scripts/test is what runs this",
         ["README.md: OPENAI_API_KEY=sk-... scripts/turbo"] = "Scripts.TurboScriptTests: with a key there is no mock",
-        ["docs/app.md: dotnet new console -o notes && cd notes"] = "Examples.PackageTests makes the project that this makes",
+        ["docs/app.md: dotnet pack"] = "Examples.PackageTests packs, and makes the project that this makes, in fewer seconds",
         ["docs/benchmarks.md: scripts/bench load"] = "measures for minutes",
         ["docs/benchmarks.md: scripts/bench cost"] = "measures for minutes",
         ["docs/benchmarks.md: scripts/bench micro"] = "measures for minutes",

@@ -1,10 +1,11 @@
+using System.Text.RegularExpressions;
 using Turbo.Tests.Support;
 
 namespace Turbo.Tests.Scripts;
 
 /// <summary>What is shipped, as far as it can be told without building it: that takes minutes, and `scripts/aot test` does it.</summary>
 [TestFixture]
-internal sealed class ShippingScriptTests
+internal sealed partial class ShippingScriptTests
 {
     [TestCase("scripts/aot", "nonsense")]
     [TestCase("scripts/footprint", "many")]
@@ -29,13 +30,54 @@ internal sealed class ShippingScriptTests
         string[] context = [.. Repository.Read(".dockerignore").Split('\n').Where(static line => line.StartsWith('!')).Select(static line => line[1..])];
         Assert.That(copied, Is.EquivalentTo(context));
         foreach (string path in copied) Assert.That(Path.Exists(Path.Combine(Repository.Root, path)), path);
+        // What the two projects take from beside them.
+        foreach (string project in (string[])["Turbo.Net", "Turbo.Server"])
+        {
+            foreach (Match outside in Outside().Matches(Repository.Read($"{project}/{project}.csproj"))) Assert.That(copied, Does.Contain(outside.Groups[1].Value), project);
+        }
+    }
+
+    [Test]
+    public void The_image_runs_the_file_that_is_built_and_commands_that_it_has()
+    {
+        string dockerfile = Repository.Read("Dockerfile");
+        Assert.That(dockerfile, Does.Match(@"(?m)^RUN .*\bscripts/aot\b").And.Contains("COPY --from=build /src/artifacts/aot/turbo /usr/local/bin/turbo\n"));
+        Assert.That(Repository.Read("scripts/lib.sh"), Does.Contain("$root/artifacts/aot/turbo"));
+        string[] commands = [.. Regex.Matches(dockerfile, """^(?:HEALTHCHECK .*CMD|ENTRYPOINT) \["turbo"(?:, "(\w+)")?\]$""", RegexOptions.Multiline).Select(static match => match.Groups[1].Value)];
+        Assert.That(commands, Is.EqualTo(new[] { "health", "" }));
+        Assert.That(Turbo.Server.Cli.Usage.Commands, Does.Contain("turbo health "));
+    }
+
+    /// <summary>A page of the guides names the scripts that there are, and the commands that they have.</summary>
+    [Test]
+    public void Scripts_that_pages_name_exist()
+    {
+        int named = 0;
+        foreach (string page in Directory.GetFiles(Path.Combine(Repository.Root, "docs"), "*.md").Append(Path.Combine(Repository.Root, "README.md")))
+        {
+            foreach (Match script in Named().Matches(File.ReadAllText(page)))
+            {
+                named++;
+                string path = Path.Combine(Repository.Root, "scripts", script.Groups[1].Value);
+                Assert.That(path, Does.Exist, page);
+                if (script.Groups[1].Value == "bench" && script.Groups[2].Value is { Length: > 0 } command)
+                    Assert.That(File.ReadAllText(path), Does.Match($@"(?m)^#   scripts/bench {command}\b"), page);
+            }
+        }
+        Assert.That(named, Is.GreaterThan(20));
     }
 
     [Test]
     public void The_units_time_to_stop_covers_the_servers()
     {
         string unit = Repository.Read("docs/turbo.service");
-        string seconds = System.Text.RegularExpressions.Regex.Match(unit, @"^TimeoutStopSec=(\d+)s$", System.Text.RegularExpressions.RegexOptions.Multiline).Groups[1].Value;
+        string seconds = Regex.Match(unit, @"^TimeoutStopSec=(\d+)s$", RegexOptions.Multiline).Groups[1].Value;
         Assert.That(TimeSpan.FromSeconds(int.Parse(seconds)), Is.GreaterThan(Turbo.Server.AppOptions.Defaults.ShutdownTimeout));
     }
+
+    [GeneratedRegex(@"Include=""\.\./([^/""]+)")]
+    private static partial Regex Outside();
+
+    [GeneratedRegex(@"\bscripts/([a-z]+)(?: ([a-z]+))?")]
+    private static partial Regex Named();
 }
