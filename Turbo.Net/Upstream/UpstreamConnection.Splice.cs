@@ -60,6 +60,7 @@ internal sealed partial class UpstreamConnection
                     case SpliceStatus.Ended:
                         return false;
                     case SpliceStatus.Refused:
+                        pool.Pipes!.Close();
                         pipe.Drain(transport.Output);
                         return !(await transport.Output.FlushAsync().ConfigureAwait(false)).IsCompleted;
                 }

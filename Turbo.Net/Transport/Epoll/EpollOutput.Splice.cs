@@ -14,6 +14,8 @@ internal sealed partial class EpollOutput
             Gone();
             return SpliceStatus.Ended;
         }
+        // It counts as a write does: the next wait of a reader for whom there is always more sees whose turn it is.
+        _ = transport.Loop.MayGoOn();
         int held = pipe.Held;
         SpliceStatus status = pipe.Drain(transport.Fd);
         if (pipe.Held < held) traffic.Sent(held - pipe.Held);
