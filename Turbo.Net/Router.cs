@@ -1,3 +1,5 @@
+using System.Numerics;
+using System.Runtime.InteropServices;
 using System.Text;
 
 namespace Turbo.Net;
@@ -102,6 +104,9 @@ public class RouteTable<T> where T : class
         return new RouteMatch<T>(target, entry.Allow, null);
     }
 
+    /// <summary>The target of a path that was added as it is, for that method; null where <see cref="Match"/> is to be asked.</summary>
+    private protected T? MatchExact(HttpMethod method, ReadOnlySpan<byte> path) => Lookup(path) is { } entry ? Target(entry, method) : null;
+
     private static T? Target(Entry entry, HttpMethod method)
     {
         T? target = entry.ByMethod[(int)method] ?? entry.Any;
@@ -128,10 +133,19 @@ public class RouteTable<T> where T : class
 
     private static uint Hash(ReadOnlySpan<byte> path)
     {
-        // Paths here are the program's own, not the client's: a short mix of length and both ends is enough.
-        uint hash = (uint)path.Length;
-        for (int i = 0; i < path.Length; i++) hash = (hash ^ path[i]) * 16777619;
-        return hash;
+        // Paths here are the program's own, not the client's: a mix of length and both ends is enough.
+        ulong first = 0, last = 0;
+        if (path.Length >= sizeof(ulong))
+        {
+            first = MemoryMarshal.Read<ulong>(path);
+            last = MemoryMarshal.Read<ulong>(path[^sizeof(ulong)..]);
+        }
+        else
+        {
+            foreach (byte b in path) first = first << 8 | b;
+        }
+        ulong mixed = (first ^ BitOperations.RotateLeft(last, 29) ^ (ulong)path.Length) * 0x9E3779B97F4A7C15;
+        return (uint)(mixed >> 32);
     }
 
     private Entry? Lookup(ReadOnlySpan<byte> path)
@@ -221,6 +235,7 @@ public sealed class Router : RouteTable<RequestHandler>
     /// <summary>The handler to give a <see cref="TurboServer"/>.</summary>
     public ValueTask HandleAsync(Exchange exchange)
     {
+        if (MatchExact(exchange.Method, exchange.Path) is { } exact) return exact(exchange);
         RouteMatch<RequestHandler> match = Match(exchange.Method, exchange.Path);
         exchange.Pattern = match.Pattern;
         if (match.Target is { } handler) return handler(exchange);

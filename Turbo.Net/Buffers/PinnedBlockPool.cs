@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace Turbo.Net.Buffers;
@@ -201,8 +202,8 @@ internal sealed class PinnedBlockPool : MemoryPool<byte>
         /// <summary>All of its bytes.</summary>
         public byte[] Bytes => _bytes;
 
-        /// <summary>The block that follows in a chain.</summary>
-        public new Block? Next => (Block?)base.Next;
+        /// <summary>The block that follows in a chain. None but <see cref="Link"/> sets it.</summary>
+        public new Block? Next => Unsafe.As<Block?>(base.Next);
 
         Memory<byte> IMemoryOwner<byte>.Memory => _bytes;
 
@@ -223,7 +224,19 @@ internal sealed class PinnedBlockPool : MemoryPool<byte>
         // A second Dispose would hand one block to two owners.
         public void Dispose()
         {
-            if (Interlocked.Exchange(ref _isReturned, 1) != 0) return;
+            if (Interlocked.Exchange(ref _isReturned, 1) == 0) Return();
+        }
+
+        /// <summary>As <see cref="Dispose"/>, by an owner that shares the block with no other thread.</summary>
+        public void Recycle()
+        {
+            if (_isReturned != 0) return;
+            _isReturned = 1;
+            Return();
+        }
+
+        private void Return()
+        {
             if (base.Next is not null)
             {
                 base.Next = null;

@@ -8,9 +8,11 @@ namespace Turbo.Net.Http1;
 /// </summary>
 internal sealed class DateClock
 {
+    private const int DateLineBytes = 37;
+
     private readonly TimeProvider _time;
     private readonly long _start;
-    private byte[] _dateLine = [];
+    private byte[] _okHead = [];
     private long _dateSecond = -1;
     private long _now;
 
@@ -22,7 +24,10 @@ internal sealed class DateClock
     }
 
     /// <summary>"Date: Mon, 23 Nov 2026 08:48:06 GMT\r\n"</summary>
-    public ReadOnlySpan<byte> DateLine => _dateLine;
+    public ReadOnlySpan<byte> DateLine => OkHead[StatusLines.Ok.Length..];
+
+    /// <summary>How nearly every response begins: the status-line of 200, and the Date field.</summary>
+    public ReadOnlySpan<byte> OkHead => _okHead;
 
     /// <summary>Milliseconds since the clock was made, as of the last tick.</summary>
     public long Now => Volatile.Read(ref _now);
@@ -34,10 +39,12 @@ internal sealed class DateClock
         long second = utc.ToUnixTimeSeconds();
         if (second == _dateSecond) return;
         _dateSecond = second;
-        byte[] line = new byte[37];
+        byte[] head = new byte[StatusLines.Ok.Length + DateLineBytes];
+        StatusLines.Ok.CopyTo(head);
+        Span<byte> line = head.AsSpan(StatusLines.Ok.Length);
         "Date: "u8.CopyTo(line);
-        Utf8Formatter.TryFormat(utc, line.AsSpan(6), out _, 'R');
-        "\r\n"u8.CopyTo(line.AsSpan(35));
-        _dateLine = line;
+        Utf8Formatter.TryFormat(utc, line[6..], out _, 'R');
+        "\r\n"u8.CopyTo(line[35..]);
+        _okHead = head;
     }
 }

@@ -107,6 +107,9 @@ public sealed class Exchange
     /// <summary>What the path fitted, where it has parameters.</summary>
     internal RoutePattern? Pattern { get; set; }
 
+    /// <summary>The pool's, while the object is in it.</summary>
+    internal Exchange? NextIdle { get; set; }
+
     internal ServerContext Server { get; }
 
     internal Http1Connection Connection { get; private set; } = null!;

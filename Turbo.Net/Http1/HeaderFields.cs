@@ -36,6 +36,7 @@ public sealed class HeaderFields
     private Slot[] _slots = new Slot[16];
     private int _count;
     private uint _present;
+    private uint _repeated;
 
     /// <summary>The number of field lines.</summary>
     public int Count => _count;
@@ -53,7 +54,15 @@ public sealed class HeaderFields
     }
 
     /// <summary>Whether a field line of that name was received.</summary>
-    public bool Has(KnownField known) => (_present & (1u << (int)known)) != 0;
+    public bool Has(KnownField known) => (_present & Bit(known)) != 0;
+
+    /// <summary>Whether a field line of one of those names was received: <see cref="Bit"/> of each.</summary>
+    internal bool HasAny(uint bits) => (_present & bits) != 0;
+
+    /// <summary>Whether more than one field line of that name was received.</summary>
+    internal bool IsRepeated(KnownField known) => (_repeated & Bit(known)) != 0;
+
+    internal static uint Bit(KnownField known) => 1u << (int)known;
 
     /// <summary>The first value of a known field; false when there is none.</summary>
     public bool TryGet(KnownField known, out ReadOnlySpan<byte> value)
@@ -133,7 +142,7 @@ public sealed class HeaderFields
     {
         ConnectionOptions = 0;
         _count = 0;
-        _present = 0;
+        _present = _repeated = 0;
     }
 
     /// <summary>The offsets that follow are into <paramref name="bytes"/>.</summary>
@@ -142,16 +151,16 @@ public sealed class HeaderFields
     internal void Add(int lineStart, int nameLength, int valueStart, int valueLength, int lineEnd, KnownField known)
     {
         if (_count == _slots.Length) Array.Resize(ref _slots, _count * 2);
-        _slots[_count++] = new Slot
-        {
-            LineStart = lineStart,
-            NameLength = nameLength,
-            ValueStart = valueStart,
-            ValueLength = valueLength,
-            LineEnd = lineEnd,
-            Known = known,
-        };
-        _present |= 1u << (int)known;
+        ref Slot slot = ref _slots[_count++];
+        slot.LineStart = lineStart;
+        slot.NameLength = nameLength;
+        slot.ValueStart = valueStart;
+        slot.ValueLength = valueLength;
+        slot.LineEnd = lineEnd;
+        slot.Known = known;
+        uint bit = Bit(known);
+        _repeated |= _present & bit;
+        _present |= bit;
     }
 
     private struct Slot

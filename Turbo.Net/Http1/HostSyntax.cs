@@ -6,6 +6,10 @@ namespace Turbo.Net.Http1;
 /// <summary>uri-host [ ":" port ] (RFC 9110 §7.2, RFC 3986 §3.2.2), without userinfo, never empty, its port at most 65535.</summary>
 internal static class HostSyntax
 {
+    // The usual host: nothing encoded in it.
+    private static readonly SearchValues<byte> s_plainName =
+        SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;="u8);
+
     private static readonly SearchValues<byte> s_registeredName =
         SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=%"u8);
 
@@ -14,7 +18,9 @@ internal static class HostSyntax
     public static bool IsValid(ReadOnlySpan<byte> host)
     {
         if (host.IsEmpty) return false;
-        int end;
+        int end = host.IndexOfAnyExcept(s_plainName);
+        if (end < 0) return true;
+        if (end > 0 && host[end] == ':') return IsPort(host[(end + 1)..]);
         if (host[0] == '[')
         {
             end = host.IndexOf((byte)']') + 1;

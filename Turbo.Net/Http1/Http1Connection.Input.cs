@@ -34,8 +34,45 @@ internal sealed partial class Http1Connection
     private volatile bool _endsWatch;
     private volatile bool _cancelsBody;
 
+    // What was received, less what was cut off. Of its first piece, once that was looked at, some bytes are still to be cut off.
+    private ReadOnlySequence<byte> _rest;
+    private ReadOnlyMemory<byte> _piece;
+    private int _consumed;
+
     /// <summary>Received and not yet consumed; meaningful while <see cref="HasInput"/>.</summary>
-    public ReadOnlySequence<byte> Rest { get; set; }
+    public ReadOnlySequence<byte> Rest
+    {
+        get
+        {
+            if (_consumed > 0) Rest = _rest.Slice(_consumed);
+            return _rest;
+        }
+        set
+        {
+            _rest = value;
+            _piece = default;
+            _consumed = 0;
+        }
+    }
+
+    private bool IsRestEmpty => _piece.IsEmpty && _rest.IsEmpty;
+
+    /// <summary>The first piece of <see cref="Rest"/>.</summary>
+    private ReadOnlySpan<byte> Piece
+    {
+        get
+        {
+            if (_piece.IsEmpty) _piece = _rest.First;
+            return _piece.Span[_consumed..];
+        }
+    }
+
+    /// <summary>Takes the beginning off <see cref="Piece"/>. Heads that come together are not each a new sequence.</summary>
+    private void Consume(int bytes)
+    {
+        _consumed += bytes;
+        if (_consumed == _piece.Length) Rest = _rest.Slice(_consumed);
+    }
 
     /// <summary>Whether a read of the input is held, that is, not yet given back by <see cref="ReleaseInput"/>.</summary>
     public bool HasInput => _isHeld;
@@ -216,12 +253,9 @@ internal sealed partial class Http1Connection
 
     private void SetReadDeadline(TimeSpan timeout) => Volatile.Write(ref _readDeadline, server.Clock.Now + Milliseconds(timeout));
 
-    private void BeginHead()
-    {
-        _headStart = server.Clock.Now;
-        ExpectHead(received: 0);
-    }
+    private void BeginHead() => _headStart = server.Clock.Now;
 
+    // For a head that is not there yet.
     private void ExpectHead(long received) =>
         Volatile.Write(ref _readDeadline, _headStart + Math.Min(Milliseconds(server.Limits.HeaderTimeout), AllowedWait(received)));
 
@@ -231,7 +265,7 @@ internal sealed partial class Http1Connection
     private long AllowedWait(long bytes, int perSecond) =>
         perSecond == 0 ? Never / 2 : Milliseconds(server.Limits.RateGrace) + (long)(bytes * 1000.0 / perSecond);
 
-    private static long Milliseconds(TimeSpan time) => (long)time.TotalMilliseconds;
+    private static long Milliseconds(TimeSpan time) => time.Ticks / TimeSpan.TicksPerMillisecond;
 
     private void ClearReadDeadline() => Volatile.Write(ref _readDeadline, Never);
 }

@@ -17,17 +17,9 @@ namespace Turbo.Net.Http1;
 /// </summary>
 internal sealed partial class Http1Connection(ServerContext server, Connection transport) : ITableEntry
 {
-    // Unflushed bytes after which a batch is flushed although more requests are buffered.
-    private const int BatchBytes = 32 * 1024;
-
-    // CRLFs that may precede a request-line (RFC 9112 §2.2).
-    private const int MaxEmptyLines = 2;
-
     private readonly PipeReader _input = transport.Input;
     private Exchange? _exchange;
     private IUpgradedProtocol? _protocol;
-    private int _requests;
-    private bool _clientStays;
 
     public Connection Transport => transport;
 
@@ -71,7 +63,7 @@ internal sealed partial class Http1Connection(ServerContext server, Connection t
             if (!read.IsCompleted && _exchange is not null && _exchange.Head.ParsedTo == 0) ReturnExchange();
             ReadResult result = read.IsCompletedSuccessfully ? read.Result : await read.ConfigureAwait(false);
             Hold(result);
-            if (_isIdle && !Rest.IsEmpty)
+            if (_isIdle && !IsRestEmpty)
             {
                 // A request that came together with the timeout or the drain is served.
                 _isIdle = false;
@@ -92,7 +84,8 @@ internal sealed partial class Http1Connection(ServerContext server, Connection t
             }
 
             _exchange ??= RentExchange();
-            if (!await ServeBatchAsync().ConfigureAwait(false)) return;
+            ValueTask<bool> batch = ServeBatchAsync(_exchange);
+            if (!(batch.IsCompletedSuccessfully ? batch.Result : await batch.ConfigureAwait(false))) return;
 
             if (!HasInput) continue;
             if (!_isIdle) ExpectHead(Rest.Length);
@@ -103,150 +96,6 @@ internal sealed partial class Http1Connection(ServerContext server, Connection t
             }
             ReleaseInput(examinedAll: true);
         }
-    }
-
-    /// <summary>Answers every complete request that is buffered, then flushes; false when the connection is to end.</summary>
-    [AsyncMethodBuilder(typeof(PooledValueTaskMethodBuilder<>))]
-    private async ValueTask<bool> ServeBatchAsync()
-    {
-        Exchange exchange = _exchange!;
-        bool isAlive = true;
-        while (isAlive && HasInput && !Rest.IsEmpty)
-        {
-            ParseStatus status = ReadHead(exchange);
-            if (status == ParseStatus.NeedMore)
-            {
-                // Empty lines begin no request.
-                if (Rest.IsEmpty) BeginIdle();
-                break;
-            }
-            if (status == ParseStatus.Rejected)
-            {
-                await RejectAsync(exchange.Head.Reject).ConfigureAwait(false);
-                return false;
-            }
-            RejectReason reject = BeginExchange(exchange);
-            if (reject != RejectReason.None)
-            {
-                await RejectAsync(reject).ConfigureAwait(false);
-                return false;
-            }
-            // A client may wait for the answers before this request ere it sends the rest of its body.
-            if (exchange.Response.Unflushed > 0 && !exchange.Body.IsEmpty && !await exchange.Response.FlushAsync().ConfigureAwait(false)) return false;
-
-            exchange.Response.HoldEarlier();
-            ValueTask handling;
-            try
-            {
-                handling = server.Handler(exchange);
-            }
-            catch (Exception e)
-            {
-                handling = ValueTask.FromException(e);
-            }
-            isAlive = handling.IsCompletedSuccessfully && exchange.Body.IsEmpty && !IsWatching && !exchange.IsUpgraded
-                ? EndInline(exchange)
-                : await EndAsync(exchange, handling).ConfigureAwait(false);
-            if (isAlive)
-            {
-                exchange.Reset();
-                if (exchange.Response.Unflushed > BatchBytes) isAlive = await exchange.Response.FlushAsync().ConfigureAwait(false);
-                if (!HasInput || Rest.IsEmpty) BeginIdle();
-                else BeginHead();
-            }
-        }
-        if (exchange.Response.Unflushed > 0 && !await exchange.Response.FlushAsync().ConfigureAwait(false))
-        {
-            transport.SetEndReason(EndReason.PeerReset);
-            return false;
-        }
-        if (isAlive && _isIdle && server.IsDraining)
-        {
-            transport.SetEndReason(EndReason.Draining);
-            return false;
-        }
-        return isAlive;
-    }
-
-    private void BeginIdle()
-    {
-        _isIdle = true;
-        SetReadDeadline(server.Limits.KeepAliveTimeout);
-    }
-
-    private ParseStatus ReadHead(Exchange exchange)
-    {
-        RequestHead head = exchange.Head;
-        if (head.ParsedTo == 0 && !SkipEmptyLines(head)) return head.Reject == RejectReason.None ? ParseStatus.NeedMore : ParseStatus.Rejected;
-        ReadOnlySequence<byte> rest = Rest;
-        ReadOnlySpan<byte> first = rest.FirstSpan;
-        int length;
-        ParseStatus status;
-        if (rest.IsSingleSegment)
-        {
-            status = Http1Parser.ReadRequestHead(first, head, server.Limits, out length);
-            if (status == ParseStatus.Complete) head.Take(first[..length]);
-        }
-        else
-        {
-            // A head across blocks: gather what may belong to it. Slower, and rare.
-            int gather = (int)Math.Min(rest.Length, server.Limits.MaxHeaderBytes + 1L);
-            byte[] rented = ArrayPool<byte>.Shared.Rent(gather);
-            rest.Slice(0, gather).CopyTo(rented);
-            status = Http1Parser.ReadRequestHead(rented.AsSpan(0, gather), head, server.Limits, out length);
-            if (status == ParseStatus.Complete) head.Take(rented.AsSpan(0, length));
-            ArrayPool<byte>.Shared.Return(rented);
-        }
-        if (status == ParseStatus.Rejected) head.TakeParsed(rest);
-        if (status == ParseStatus.Complete)
-        {
-            Rest = rest.Slice(length);
-            ClearReadDeadline();
-            _isIdle = false;
-            _emptyLines = 0;
-        }
-        return status;
-    }
-
-    private bool SkipEmptyLines(RequestHead head)
-    {
-        while (!Rest.IsEmpty && Rest.FirstSpan[0] == '\r')
-        {
-            if (Rest.Length < 2) return false;
-            if (Rest.Slice(1).FirstSpan is not [(byte)'\n', ..] || ++_emptyLines > MaxEmptyLines)
-            {
-                head.Reject = RejectReason.InvalidRequestLine;
-                return false;
-            }
-            Rest = Rest.Slice(2);
-        }
-        return !Rest.IsEmpty;
-    }
-
-    /// <summary>Settles framing, expectation and persistence before the handler sees the exchange.</summary>
-    private RejectReason BeginExchange(Exchange exchange)
-    {
-        RequestHead head = exchange.Head;
-        RejectReason reject = MessageFraming.OfRequest(head, out BodyKind kind, out long length);
-        if (reject != RejectReason.None) return reject;
-
-        bool expectsContinue = false;
-        if (head.Fields.TryGet(KnownField.Expect, out ReadOnlySpan<byte> expectation))
-        {
-            if (!System.Text.Ascii.EqualsIgnoreCase(expectation, "100-continue"u8) || head.Fields.CountOf(KnownField.Expect) != 1) return RejectReason.UnknownExpectation;
-            // An HTTP/1.0 client does not know 100 (RFC 9110 §10.1.1).
-            expectsContinue = head.Version == 11;
-        }
-        _cancelsBody = false;
-        _bodyWaited = _bodyReceived = 0;
-        exchange.Body.Begin(kind, length, expectsContinue, server.Limits.MaxBodyBytes);
-
-        _requests++;
-        bool isLast = server.Limits.MaxRequestsPerConnection > 0 && _requests >= server.Limits.MaxRequestsPerConnection;
-        _clientStays = !head.Fields.HasToken(KnownField.Connection, "close"u8)
-            && (head.Version == 11 || head.Fields.HasToken(KnownField.Connection, "keep-alive"u8));
-        exchange.IsPersistent = _clientStays && !isLast;
-        return RejectReason.None;
     }
 
     /// <summary>The common end: the handler completed on this thread, nothing to drain.</summary>

@@ -16,7 +16,7 @@ internal enum ParseStatus : byte
 /// Each line is validated and delimited in the same vectorised scan: the first byte that may not stand in a name,
 /// target or value must be the delimiter that belongs there.
 /// </summary>
-internal static class Http1Parser
+internal static partial class Http1Parser
 {
     // token = 1*tchar (RFC 9110 §5.6.2)
     private static readonly SearchValues<byte> s_token =
@@ -34,6 +34,13 @@ internal static class Http1Parser
         consumed = 0;
         // Bytes past the limit are never judged, so that the answer does not depend on how many of them came along.
         if (input.Length > limits.MaxHeaderBytes) input = input[..limits.MaxHeaderBytes];
+        return !head.StartLineParsed && TryReadWhole(input, head, limits, out consumed) ? ParseStatus.Complete : ReadByLine(input, head, limits, out consumed);
+    }
+
+    /// <summary>As <see cref="ReadRequestHead"/>, line by line: what is not all there yet, and whatever is wrong.</summary>
+    public static ParseStatus ReadByLine(ReadOnlySpan<byte> input, RequestHead head, ServerLimits limits, out int consumed)
+    {
+        consumed = 0;
         if (!head.StartLineParsed)
         {
             ParseStatus line = ReadRequestLine(input, head, limits);
@@ -94,10 +101,9 @@ internal static class Http1Parser
                 return Refuse(out reject, rest[nameLength] == '\n' ? RejectReason.InvalidLineEnd : RejectReason.InvalidFieldLine);
             }
 
-            int valueStart = nameLength + 1;
-            int valueLength = rest[valueStart..].IndexOfAny(s_valueStop);
+            int valueLength = rest[(nameLength + 1)..].IndexOfAny(s_valueStop);
             if (valueLength < 0) return ParseStatus.NeedMore;
-            int stop = valueStart + valueLength;
+            int stop = nameLength + 1 + valueLength;
             if (rest[stop] != '\r')
             {
                 return Refuse(out reject, rest[stop] == '\n' ? RejectReason.InvalidLineEnd : RejectReason.InvalidFieldLine);
@@ -105,14 +111,7 @@ internal static class Http1Parser
             if (stop + 1 == rest.Length) return ParseStatus.NeedMore;
             if (rest[stop + 1] != '\n') return Refuse(out reject, RejectReason.InvalidLineEnd);
             if (fields.Count == maxFields) return Refuse(out reject, RejectReason.TooManyFields);
-
-            int end = stop;
-            while (valueStart < end && IsWhiteSpace(rest[valueStart])) valueStart++;
-            while (end > valueStart && IsWhiteSpace(rest[end - 1])) end--;
-            KnownField known = KnownFields.Classify(rest[..nameLength]);
-            // Its options name fields that end at this hop, so each is compared with each: they are bounded as fields are.
-            if (known == KnownField.Connection && (fields.ConnectionOptions += 1 + rest[valueStart..end].Count((byte)',')) > maxFields) return Refuse(out reject, RejectReason.TooManyFields);
-            fields.Add(at, nameLength, at + valueStart, end - valueStart, at + stop + 2, known);
+            if (!TryAddField(input, fields, at, at + nameLength, at + stop, maxFields)) return Refuse(out reject, RejectReason.TooManyFields);
             at += stop + 2;
         }
     }

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text;
 
 namespace Turbo.Net;
@@ -64,6 +65,7 @@ public enum KnownField : byte
 internal static class KnownFields
 {
     /// <summary>Names are case-insensitive (RFC 9110 §5.1): length first, so most names cost one switch.</summary>
+    /// <param name="name">A field name, which is of tchars alone.</param>
     public static KnownField Classify(ReadOnlySpan<byte> name)
     {
         switch (name.Length)
@@ -110,6 +112,26 @@ internal static class KnownFields
         or KnownField.Connection or KnownField.KeepAlive or KnownField.ProxyConnection or KnownField.Upgrade or KnownField.Expect
         or KnownField.Authorization or KnownField.Cookie or KnownField.ContentType or KnownField.ContentEncoding;
 
-    private static KnownField Is(ReadOnlySpan<byte> name, ReadOnlySpan<byte> lower, KnownField known) =>
-        Ascii.EqualsIgnoreCase(name, lower) ? known : KnownField.Other;
+    private static KnownField Is(ReadOnlySpan<byte> name, ReadOnlySpan<byte> lower, KnownField known) => EqualsLower(name, lower) ? known : KnownField.Other;
+
+    // With bit 5 set nothing but a letter becomes a letter, and nothing but a CR, which no name has, a '-': so a usual name is
+    // compared in two words.
+    private static bool EqualsLower(ReadOnlySpan<byte> name, ReadOnlySpan<byte> lower)
+    {
+        const ulong LowerCase = 0x2020_2020_2020_2020;
+        const uint LowerHalf = 0x2020_2020;
+        int length = name.Length;
+        if (length != lower.Length) return false;
+        if (length is >= 8 and <= 16)
+        {
+            return (MemoryMarshal.Read<ulong>(name) | LowerCase) == MemoryMarshal.Read<ulong>(lower)
+                && (MemoryMarshal.Read<ulong>(name[(length - 8)..]) | LowerCase) == MemoryMarshal.Read<ulong>(lower[(length - 8)..]);
+        }
+        if (length is >= 4 and < 8)
+        {
+            return (MemoryMarshal.Read<uint>(name) | LowerHalf) == MemoryMarshal.Read<uint>(lower)
+                && (MemoryMarshal.Read<uint>(name[(length - 4)..]) | LowerHalf) == MemoryMarshal.Read<uint>(lower[(length - 4)..]);
+        }
+        return Ascii.EqualsIgnoreCase(name, lower);
+    }
 }

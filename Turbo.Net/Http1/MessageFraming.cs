@@ -69,7 +69,7 @@ internal static class MessageFraming
         if (fields.Has(KnownField.TransferEncoding))
         {
             // RFC 9112 §6.1: beside Content-Length it "ought to be handled as an error"; on HTTP/1.0 the framing is faulty.
-            if (hasLength || head.Version != 11 || fields.CountOf(KnownField.TransferEncoding) != 1) return RejectReason.InvalidTransferEncoding;
+            if (hasLength || head.Version != 11 || fields.IsRepeated(KnownField.TransferEncoding)) return RejectReason.InvalidTransferEncoding;
             fields.TryGet(KnownField.TransferEncoding, out ReadOnlySpan<byte> coding);
             if (!Ascii.EqualsIgnoreCase(coding, "chunked"u8))
             {
@@ -81,7 +81,7 @@ internal static class MessageFraming
         }
         else if (hasLength)
         {
-            if (fields.CountOf(KnownField.ContentLength) != 1) return RejectReason.InvalidContentLength;
+            if (fields.IsRepeated(KnownField.ContentLength)) return RejectReason.InvalidContentLength;
             fields.TryGet(KnownField.ContentLength, out ReadOnlySpan<byte> digits);
             if (!TryReadLength(digits, out length)) return RejectReason.InvalidContentLength;
             kind = BodyKind.Length;
@@ -125,7 +125,7 @@ internal static class MessageFraming
         {
             return head.Version == 11 ? RejectReason.InvalidHost : RejectReason.None;
         }
-        if (fields.CountOf(KnownField.Host) != 1 || !HostSyntax.IsValid(host)) return RejectReason.InvalidHost;
+        if (fields.IsRepeated(KnownField.Host) || !HostSyntax.IsValid(host)) return RejectReason.InvalidHost;
         // An absolute-form target outranks Host (RFC 9112 §3.2.2), but a neighbour may believe Host: only agreement is safe.
         return head.Form == TargetForm.Absolute && !Ascii.EqualsIgnoreCase(host, head.Authority) ? RejectReason.InvalidHost : RejectReason.None;
     }

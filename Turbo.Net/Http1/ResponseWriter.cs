@@ -50,6 +50,7 @@ public sealed partial class ResponseWriter
     /// <param name="content">All of the content.</param>
     public void Send(int status, ReadOnlySpan<byte> contentType, ReadOnlySpan<byte> content)
     {
+        if (status == 200 && TrySendOk(contentType, content)) return;
         Start(status);
         if (!contentType.IsEmpty) Field("Content-Type"u8, contentType);
         EndHead(content.Length);

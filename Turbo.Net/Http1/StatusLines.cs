@@ -26,6 +26,8 @@ internal static class StatusLines
         foreach ((int code, string reason) in known) s_lines[code] = Encoding.ASCII.GetBytes($"HTTP/1.1 {code} {reason}\r\n");
     }
 
+    public static ReadOnlySpan<byte> Ok => "HTTP/1.1 200 OK\r\n"u8;
+
     public static ReadOnlySpan<byte> Get(int status) =>
         (uint)status < (uint)s_lines.Length && s_lines[status] is { } line ? line : Make(status);
 

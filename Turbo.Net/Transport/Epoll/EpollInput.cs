@@ -29,7 +29,7 @@ internal sealed partial class EpollInput(EpollTransport transport, PinnedBlockPo
     private int _state;
     private int _isCanceled;
     private volatile bool _hasHungUp;
-    private ManualResetValueTaskSourceCore<ReadResult> _wait;
+    private ManualResetValueTaskSourceCore<bool> _wait;
 
     private PinnedBlockPool.Block? _first;
     private PinnedBlockPool.Block? _last;
@@ -124,7 +124,7 @@ internal sealed partial class EpollInput(EpollTransport transport, PinnedBlockPo
     public override void CancelPendingRead()
     {
         Interlocked.Exchange(ref _isCanceled, 1);
-        if (Interlocked.CompareExchange(ref _state, None, Waiting) == Waiting) _wait.SetResult(TakeCanceled());
+        if (Interlocked.CompareExchange(ref _state, None, Waiting) == Waiting) _wait.SetResult(true);
     }
 
     /// <summary>The reader reads no more. The blocks are returned when the connection is closed.</summary>
@@ -161,13 +161,14 @@ internal sealed partial class EpollInput(EpollTransport transport, PinnedBlockPo
         while (_first is { } block)
         {
             _first = block.Next;
-            block.Dispose();
+            block.Recycle();
         }
         _last = null;
         _start = _end = 0;
     }
 
-    ReadResult IValueTaskSource<ReadResult>.GetResult(short token) => _wait.GetResult(token);
+    // What it waited with is whether it was cancelled; what was received is seen here.
+    ReadResult IValueTaskSource<ReadResult>.GetResult(short token) => _wait.GetResult(token) ? TakeCanceled() : Take();
 
     ValueTaskSourceStatus IValueTaskSource<ReadResult>.GetStatus(short token) => _wait.GetStatus(token);
 
@@ -180,7 +181,7 @@ internal sealed partial class EpollInput(EpollTransport transport, PinnedBlockPo
         if (_waitsOnly)
         {
             Interlocked.CompareExchange(ref _state, Ready, None);
-            _wait.SetResult(Take());
+            _wait.SetResult(false);
             return;
         }
         while (true)
@@ -199,13 +200,13 @@ internal sealed partial class EpollInput(EpollTransport transport, PinnedBlockPo
             if (hasResult)
             {
                 if (_fault is not null) _wait.SetException(_fault);
-                else _wait.SetResult(Take());
+                else _wait.SetResult(false);
                 return;
             }
             DropEmpty();
             if (Interlocked.CompareExchange(ref _state, Waiting, None) == None)
             {
-                if (Volatile.Read(ref _isCanceled) != 0 && Interlocked.CompareExchange(ref _state, None, Waiting) == Waiting) _wait.SetResult(TakeCanceled());
+                if (Volatile.Read(ref _isCanceled) != 0 && Interlocked.CompareExchange(ref _state, None, Waiting) == Waiting) _wait.SetResult(true);
                 return;
             }
             Interlocked.Exchange(ref _state, None);
@@ -248,6 +249,8 @@ internal sealed partial class EpollInput(EpollTransport transport, PinnedBlockPo
         _first is null ? ReadOnlySequence<byte>.Empty : new ReadOnlySequence<byte>(_first, _start, _last!, _end);
 
     /// <summary>Reads what is there; false when there is nothing. An end or a fault is something.</summary>
+    // Apart from its callers: within a try block a call into native code goes through a stub.
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private bool Receive()
     {
         if (_last is null) _first = _last = pool.RentBlock();
@@ -312,7 +315,7 @@ internal sealed partial class EpollInput(EpollTransport transport, PinnedBlockPo
             PinnedBlockPool.Block block = further[i]!;
             if (left <= 0)
             {
-                block.Dispose();
+                block.Recycle();
                 continue;
             }
             _last!.Link(block, _end);
@@ -336,7 +339,7 @@ internal sealed partial class EpollInput(EpollTransport transport, PinnedBlockPo
     {
         PinnedBlockPool.Block used = _first ?? throw new InvalidOperationException("a position that is not in what was read");
         _first = used.Next;
-        used.Dispose();
+        used.Recycle();
     }
 
     // A connection that waits holds no block.
@@ -345,7 +348,7 @@ internal sealed partial class EpollInput(EpollTransport transport, PinnedBlockPo
         if (_first is not { } block || !ReferenceEquals(block, _last) || _start != _end) return;
         _first = _last = null;
         _start = _end = 0;
-        block.Dispose();
+        block.Recycle();
     }
 
     [InlineArray(MaxBurst)]

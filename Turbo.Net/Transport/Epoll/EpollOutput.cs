@@ -268,7 +268,7 @@ internal sealed partial class EpollOutput(EpollTransport transport, PinnedBlockP
             bytes -= left;
             PinnedBlockPool.Block used = _first!;
             _first = used.Next;
-            used.Dispose();
+            used.Recycle();
             _start = 0;
             if (_first is not null) continue;
             _last = null;
@@ -282,7 +282,7 @@ internal sealed partial class EpollOutput(EpollTransport transport, PinnedBlockP
         while (_first is { } block)
         {
             _first = block.Next;
-            block.Dispose();
+            block.Recycle();
         }
         _last = null;
         _start = _end = 0;

@@ -146,6 +146,7 @@ internal sealed unsafe class EventLoop
             _budget = BurstBudget;
             Volatile.Read(ref handlers[fd])?.OnEvents(mask);
         }
+        if (_posted.IsEmpty) return;
         // Those that are posted meanwhile have their turn after the next events.
         for (int left = _posted.Count; left > 0 && _posted.TryDequeue(out IEpollHandler? handler); left--)
         {
