@@ -26,6 +26,7 @@ internal sealed class AppHost : IAsyncDisposable
     private readonly EventRetention? _retention;
     private readonly CertificateFiles? _certificate;
     private readonly TurboServer _server;
+    private readonly Lazy<WebPage> _web = new(static () => new WebPage());
     private readonly Dispatcher _dispatcher;
     private readonly long _started;
     private readonly CancellationTokenSource _stopping = new();
@@ -61,7 +62,6 @@ internal sealed class AppHost : IAsyncDisposable
         SavedPrompts = new SavedPromptApi(this);
         Health = new HealthApi(this);
         OwnEvents = new OwnEventsApi(this);
-        Web = new WebPage();
         MetricsPage = new MetricsApi(this);
         Cors cors = Cors = new Cors(options.CorsOrigins);
         Gateway = new OpenAiGateway(options, time, cors.Write);
@@ -153,8 +153,8 @@ internal sealed class AppHost : IAsyncDisposable
 
     public OwnEventsApi OwnEvents { get; }
 
-    /// <summary>The page at <c>/</c>.</summary>
-    public WebPage Web { get; }
+    /// <summary>The page at <c>/</c>, made when somebody opens it: its digests load OpenSSL.</summary>
+    public WebPage Web => _web.Value;
 
     public MetricsApi MetricsPage { get; }
 

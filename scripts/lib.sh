@@ -93,12 +93,23 @@ need_packages() { # PACKAGE...
 
 # The one-file native build: publishes it unless it stands, and prints its path.
 native_turbo() {
+  native Turbo.Server turbo artifacts/aot Turbo.Net Turbo.Server
+}
+
+# The same of examples/echo.
+native_echo() {
+  native examples/echo echo artifacts/aot-echo Turbo.Net examples/echo
+}
+
+native() { # PROJECT NAME OUTPUT FOLDER...
+  local project=$1 name=$2 output=$root/$3
+  shift 3
   # Either links; where there is no compiler, the smaller.
   command -v clang >/dev/null || need gcc gcc libc6-dev
-  produce 'the native turbo (minutes)' "$root/artifacts/aot/turbo" "$root/artifacts/aot/obj" Turbo.Net Turbo.Server -- \
-    sdk publish "$root/Turbo.Server" -c Release --use-current-runtime -p:PublishAot=true \
-    --artifacts-path "$root/artifacts/aot" -o "$root/artifacts/aot" -v q --disable-build-servers
-  printf '%s\n' "$root/artifacts/aot/turbo"
+  produce "the native $name (minutes)" "$output/$name" "$output/obj" "$@" -- \
+    sdk publish "$root/$project" -c Release --use-current-runtime -p:PublishAot=true \
+    --artifacts-path "$output" -o "$output" -v q --disable-build-servers
+  printf '%s\n' "$output/$name"
 }
 
 # Builds Turbo.Bench, with what it measures, and sets $bench.

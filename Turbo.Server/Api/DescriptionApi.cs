@@ -14,11 +14,11 @@ internal sealed class DescriptionApi
 
     public DescriptionApi(ApiSurface surface)
     {
-        _openApi = new StaticContent(() => OpenApiWriter.Write(surface, Usage.Version), "application/json", "X-Content-Type-Options: nosniff\r\n");
+        _openApi = new StaticContent(() => OpenApiWriter.Write(surface, Usage.Version), "application/json", static () => "X-Content-Type-Options: nosniff\r\n");
         _docs = new StaticContent(
             () => DocsPage.Render(surface, Usage.Version), "text/html; charset=utf-8",
             // One style, known by its digest, and nothing else at all.
-            $"Content-Security-Policy: default-src 'none'; style-src '{DocsPage.StyleDigest}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n" +
+            static () => $"Content-Security-Policy: default-src 'none'; style-src '{DocsPage.StyleDigest}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n" +
             "X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\nCross-Origin-Opener-Policy: same-origin\r\n");
     }
 

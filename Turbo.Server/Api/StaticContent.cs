@@ -14,23 +14,21 @@ internal sealed class StaticContent
 {
     private readonly Lazy<Task<Representation[]>> _representations;
     private readonly string _contentType;
-    private readonly string _fields;
 
     /// <param name="content">The bytes.</param>
     /// <param name="contentType">Its media type.</param>
     /// <param name="fields">Complete field lines that every answer carries.</param>
-    public StaticContent(byte[] content, string contentType, string fields) : this(() => content, contentType, fields)
+    public StaticContent(byte[] content, string contentType, string fields) : this(() => content, contentType, () => fields)
     {
     }
 
     /// <param name="write">Makes the bytes, once.</param>
     /// <param name="contentType">Its media type.</param>
-    /// <param name="fields">Complete field lines that every answer carries.</param>
-    public StaticContent(Func<byte[]> write, string contentType, string fields)
+    /// <param name="fields">Makes complete field lines that every answer carries, once.</param>
+    public StaticContent(Func<byte[]> write, string contentType, Func<string> fields)
     {
         _contentType = contentType;
-        _fields = fields;
-        _representations = new Lazy<Task<Representation[]>>(() => Task.Run(() => Compress(write())));
+        _representations = new Lazy<Task<Representation[]>>(() => Task.Run(() => Compress(write(), fields())));
     }
 
     /// <param name="Head">The field lines of a 200, those of a 304 first.</param>
@@ -66,24 +64,24 @@ internal sealed class StaticContent
         if (!isKnown) response.Write(chosen.Content);
     }
 
-    private Representation[] Compress(byte[] content)
+    private Representation[] Compress(byte[] content, string fields)
     {
         string hash = Convert.ToHexStringLower(SHA256.HashData(content).AsSpan(0, 16));
-        Representation plain = Render(content, hash, null);
+        Representation plain = Render(content, hash, null, fields);
         return
         [
             plain,
-            Smaller(Gzip(content), hash, "gzip", plain),
-            Smaller(Brotli(content), hash, "br", plain),
+            Smaller(Gzip(content), hash, "gzip", plain, fields),
+            Smaller(Brotli(content), hash, "br", plain, fields),
         ];
     }
 
-    private Representation Smaller(byte[] coded, string hash, string coding, Representation plain) =>
-        coded.Length < plain.Content.Length ? Render(coded, $"{hash}-{coding}", coding) : plain;
+    private Representation Smaller(byte[] coded, string hash, string coding, Representation plain, string fields) =>
+        coded.Length < plain.Content.Length ? Render(coded, $"{hash}-{coding}", coding, fields) : plain;
 
-    private Representation Render(byte[] content, string tag, string? coding)
+    private Representation Render(byte[] content, string tag, string? coding, string fields)
     {
-        string always = $"ETag: \"{tag}\"\r\nVary: Accept-Encoding\r\n{_fields}";
+        string always = $"ETag: \"{tag}\"\r\nVary: Accept-Encoding\r\n{fields}";
         string rest = $"{(coding is null ? "" : $"Content-Encoding: {coding}\r\n")}Content-Type: {_contentType}\r\n";
         return new Representation(content, Encoding.ASCII.GetBytes($"\"{tag}\""), Encoding.ASCII.GetBytes(always + rest), always.Length);
     }
