@@ -26,12 +26,48 @@ internal sealed class WebPage
     private static readonly byte[] s_revalidate = "no-cache"u8.ToArray();
     private static readonly byte[] s_forever = "public, max-age=31536000, immutable"u8.ToArray();
 
-    private readonly StaticContent _page;
-    private readonly byte[] _version;
-    private readonly FrozenDictionary<string, StaticContent> _files;
-    private readonly FrozenDictionary<string, StaticContent>.AlternateLookup<ReadOnlySpan<char>> _lookup;
+    // Made when the first client asks: a server whose page nobody opens needs neither its bytes nor, for the digest, OpenSSL.
+    private readonly Lazy<Task<Files>> _files = new(static () => Task.Run(Make));
 
-    public WebPage()
+    /// <param name="Page">The page itself.</param>
+    /// <param name="Version">What its files' path has of them all.</param>
+    /// <param name="ByName">The files.</param>
+    private sealed record Files(StaticContent Page, byte[] Version, FrozenDictionary<string, StaticContent>.AlternateLookup<ReadOnlySpan<char>> ByName);
+
+    /// <summary><c>/</c></summary>
+    public ValueTask SendPageAsync(RequestContext context)
+    {
+        Task<Files> making = _files.Value;
+        return making.IsCompletedSuccessfully ? making.Result.Page.SendAsync(context, s_revalidate) : AwaitAsync(making);
+
+        async ValueTask AwaitAsync(Task<Files> making) => await (await making).Page.SendAsync(context, s_revalidate);
+    }
+
+    /// <summary>
+    /// <c>/web/VERSION/NAME</c>. Under another version, as a page has it that another node served while a new release is
+    /// rolled out, the file is what it is here, and is not kept.
+    /// </summary>
+    public ValueTask SendFileAsync(RequestContext context)
+    {
+        Task<Files> making = _files.Value;
+        return making.IsCompletedSuccessfully ? SendFileAsync(context, making.Result) : AwaitAsync(making);
+
+        async ValueTask AwaitAsync(Task<Files> making) => await SendFileAsync(context, await making);
+    }
+
+    private static ValueTask SendFileAsync(RequestContext context, Files files)
+    {
+        ReadOnlySpan<byte> rest = context.Exchange.Path[Folder.Length..];
+        int end = rest.IndexOf((byte)'/');
+        ReadOnlySpan<byte> name = rest[(end + 1)..];
+        Span<char> chars = stackalloc char[64];
+        if (end >= 0 && name.Length <= chars.Length && files.ByName.TryGetValue(chars[..Encoding.Latin1.GetChars(name, chars)], out StaticContent? file))
+            return file.SendAsync(context, rest[..end].SequenceEqual(files.Version) ? s_forever : s_revalidate);
+        context.Fail(ApiError.NotFound);
+        return default;
+    }
+
+    private static Files Make()
     {
         Dictionary<string, byte[]> contents = Load();
         using IncrementalHash digest = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
@@ -41,30 +77,12 @@ internal sealed class WebPage
             digest.AppendData(content);
         }
         string version = Convert.ToHexStringLower(digest.GetHashAndReset().AsSpan(0, 8));
-        _version = Encoding.ASCII.GetBytes(version);
         if (!contents.Remove("index.html", out byte[]? page)) throw new InvalidOperationException("the program is without its page");
-        _page = new StaticContent(Encoding.UTF8.GetBytes(Encoding.UTF8.GetString(page).Replace("{version}", version)), "text/html; charset=utf-8", Fields);
-        _files = contents.ToFrozenDictionary(static one => one.Key, static one => new StaticContent(one.Value, TypeOf(one.Key), Fields), StringComparer.Ordinal);
-        _lookup = _files.GetAlternateLookup<ReadOnlySpan<char>>();
-    }
-
-    /// <summary><c>/</c></summary>
-    public ValueTask SendPageAsync(RequestContext context) => _page.SendAsync(context, s_revalidate);
-
-    /// <summary>
-    /// <c>/web/VERSION/NAME</c>. Under another version, as a page has it that another node served while a new release is
-    /// rolled out, the file is what it is here, and is not kept.
-    /// </summary>
-    public ValueTask SendFileAsync(RequestContext context)
-    {
-        ReadOnlySpan<byte> rest = context.Exchange.Path[Folder.Length..];
-        int end = rest.IndexOf((byte)'/');
-        ReadOnlySpan<byte> name = rest[(end + 1)..];
-        Span<char> chars = stackalloc char[64];
-        if (end >= 0 && name.Length <= chars.Length && _lookup.TryGetValue(chars[..Encoding.Latin1.GetChars(name, chars)], out StaticContent? file))
-            return file.SendAsync(context, rest[..end].SequenceEqual(_version) ? s_forever : s_revalidate);
-        context.Fail(ApiError.NotFound);
-        return default;
+        return new Files(
+            new StaticContent(Encoding.UTF8.GetBytes(Encoding.UTF8.GetString(page).Replace("{version}", version)), "text/html; charset=utf-8", Fields),
+            Encoding.ASCII.GetBytes(version),
+            contents.ToFrozenDictionary(static one => one.Key, static one => new StaticContent(one.Value, TypeOf(one.Key), Fields), StringComparer.Ordinal)
+                .GetAlternateLookup<ReadOnlySpan<char>>());
     }
 
     private static Dictionary<string, byte[]> Load()
