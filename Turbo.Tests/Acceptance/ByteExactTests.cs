@@ -116,6 +116,25 @@ internal sealed class ByteExactTests
         EventRecord row = await proxy.EventAsync();
         string kept = Encoding.ASCII.GetString(block.AsSpan(0, 65_536));
         Assert.That((row.Request, row.Response), Is.EqualTo(isUpload ? (kept, "") : ("", kept)));
+        // What the row keeps passed this process, and nearly all else did not have to.
+        if (proxy.App.App.Gateway.Pool.Pipes is { } pipes) Assert.That(pipes.MovedBytes, Is.GreaterThan(Bytes * 3 / 4));
+    }
+
+    [TestCase("", true)]
+    [TestCase("Content-Encoding: deflate-of-ours\r\n", false)]
+    public async Task A_large_reply_is_read_to_its_last_byte_where_that_may_tell_of_its_usage(string coding, bool isRead)
+    {
+        string content = """{"model":"m","text":""" + $"\"{new string('x', 4_000_000)}\"" + ""","usage":{"prompt_tokens":3,"completion_tokens":4,"total_tokens":7}}""";
+        await using ProxyApp proxy = await ProxyApp.StartAsync(peer =>
+        {
+            peer.ReadHead();
+            peer.Send($"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n{coding}Content-Length: {content.Length}\r\n\r\n{content}").WaitForEnd();
+        });
+        using RawClient client = proxy.Connect();
+        Assert.That(client.Exchange(proxy.Request("GET /v1/x", "")).Text, Is.EqualTo(content));
+        EventRecord row = await proxy.EventAsync();
+        Assert.That((row.Model, row.TotalTokens), Is.EqualTo(isRead ? ("m", 7L) : ("", (long?)null)));
+        if (proxy.App.App.Gateway.Pool.Pipes is { } pipes) Assert.That(pipes.MovedBytes > 0, Is.EqualTo(!isRead));
     }
 
     [Test]
