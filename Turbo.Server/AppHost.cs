@@ -26,7 +26,6 @@ internal sealed class AppHost : IAsyncDisposable
     private readonly EventRetention? _retention;
     private readonly CertificateFiles? _certificate;
     private readonly TurboServer _server;
-    private readonly Lazy<WebPage> _web = new(static () => new WebPage());
     private readonly Dispatcher _dispatcher;
     private readonly long _started;
     private readonly CancellationTokenSource _stopping = new();
@@ -153,8 +152,8 @@ internal sealed class AppHost : IAsyncDisposable
 
     public OwnEventsApi OwnEvents { get; }
 
-    /// <summary>The page at <c>/</c>, made when somebody opens it: its digests load OpenSSL.</summary>
-    public WebPage Web => _web.Value;
+    /// <summary>The page at <c>/</c>.</summary>
+    public WebPage Web { get; } = new();
 
     public MetricsApi MetricsPage { get; }
 

@@ -108,8 +108,9 @@ internal sealed partial class Http1Connection
             ParseStatus status = ReadHead(exchange);
             if (status == ParseStatus.NeedMore)
             {
-                // Empty lines begin no request.
+                // Empty lines begin no request. What has begun is due before the answers to those ahead of it leave.
                 if (IsRestEmpty) BeginIdle();
+                else ExpectHead(Rest.Length);
                 return Pause.None;
             }
             _reject = status == ParseStatus.Rejected ? exchange.Head.Reject : BeginExchange(exchange);

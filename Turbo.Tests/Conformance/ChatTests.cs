@@ -108,7 +108,7 @@ internal sealed class ChatTests(DatabaseKind kind) : ContractFixture(kind)
         JsonElement none = await ReadAsync(Owner, $"/chat/read?id={id}&limit=0");
         Assert.That(none.GetProperty("messages").ToString(), Is.EqualTo("[]"));
         Assert.That(none.GetProperty("users").GetArrayLength(), Is.Positive);
-        foreach (string limit in (string[])["3", "-1", "x"]) (await App.GetAsync($"/chat/read?id={id}&limit={limit}", Owner.Token)).IsError(400, "invalid_request_error", "invalid_parameter");
+        foreach (string limit in (string[])["3", "-1", "x"]) (await App.GetAsync($"/chat/read?id={id}&limit={limit}", Owner.Token)).IsError(400, "invalid_request_error", "invalid_parameter", "limit");
     }
 
     [Test]

@@ -42,7 +42,7 @@ internal sealed partial class ShippingScriptTests
     {
         string dockerfile = Repository.Read("Dockerfile");
         Assert.That(dockerfile, Does.Match(@"(?m)^RUN .*\bscripts/aot\b").And.Contains("COPY --from=build /src/artifacts/aot/turbo /usr/local/bin/turbo\n"));
-        Assert.That(Repository.Read("scripts/lib.sh"), Does.Contain("$root/artifacts/aot/turbo"));
+        Assert.That(Repository.Read("scripts/lib.sh"), Does.Contain("\n  native Turbo.Server turbo artifacts/aot "));
         string[] commands = [.. Regex.Matches(dockerfile, """^(?:HEALTHCHECK .*CMD|ENTRYPOINT) \["turbo"(?:, "(\w+)")?\]$""", RegexOptions.Multiline).Select(static match => match.Groups[1].Value)];
         Assert.That(commands, Is.EqualTo(new[] { "health", "" }));
         Assert.That(Turbo.Server.Cli.Usage.Commands, Does.Contain("turbo health "));

@@ -74,15 +74,19 @@ internal sealed partial class ServeCommandTests
         }
     }
 
-    /// <summary>A shell's soft limit is far below what clients may need.</summary>
+    /// <summary>A shell's soft limit is far below what clients may need; OpenSSL is some megabytes and milliseconds.</summary>
     [Test, Platform("Linux")]
-    public async Task It_takes_as_many_descriptors_as_it_may()
+    public async Task It_takes_as_many_descriptors_as_it_may_and_OpenSSL_when_it_is_needed()
     {
         using TempFolder folder = new();
         Dictionary<string, string> environment = new() { ["ADDRESS"] = "127.0.0.1:0" };
         using TurboProcess turbo = TurboProcess.StartProgram("bash", folder.Path, environment, ["-c", "ulimit -Sn 256; ulimit -Hn 2000; exec \"$0\" \"$@\"", .. TurboProcess.Command, "serve", "--mock"]);
         string url = Listening().Match(await turbo.LineAsync("listening on http://")).Groups["url"].Value;
+        await s_client.GetStringAsync(url + "/healthz");
+        Assert.That(File.ReadAllText($"/proc/{turbo.Id}/maps"), Does.Not.Contain("/libcrypto.so"));
         Assert.That(await s_client.GetStringAsync(url + "/metrics"), Does.Contain("\nprocess_max_fds 2000\n"));
+        await SignUpAsync(url);
+        Assert.That(File.ReadAllText($"/proc/{turbo.Id}/maps"), Does.Contain("/libcrypto.so"));
         turbo.Signal("TERM");
         Assert.That(await turbo.ExitAsync(), Is.Zero);
     }
