@@ -3,7 +3,7 @@ using Turbo.Net.Http1;
 
 namespace Turbo.Net;
 
-/// <summary>Content that goes on without being read: see <see cref="Transport.SpliceStatus"/>.</summary>
+/// <summary>Content that goes on without being read: see <see cref="Transport.ISplicing"/>.</summary>
 public sealed partial class BodyReader
 {
     /// <summary>Bytes still to come, of which none was received yet; 0 where they must be read.</summary>

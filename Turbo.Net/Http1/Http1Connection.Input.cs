@@ -106,7 +106,7 @@ internal sealed partial class Http1Connection
             ReadResult result;
             try
             {
-                result = await (waitsOnly ? transport.WaitForInputAsync() : _input.ReadAsync()).ConfigureAwait(false);
+                result = await (waitsOnly ? transport.Splicing!.WaitForInputAsync() : _input.ReadAsync()).ConfigureAwait(false);
             }
             catch (Exception e) when (IsTransportFault(e))
             {

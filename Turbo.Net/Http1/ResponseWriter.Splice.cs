@@ -1,6 +1,6 @@
 namespace Turbo.Net;
 
-/// <summary>Content that goes to the client without being written here: see <see cref="Transport.SpliceStatus"/>.</summary>
+/// <summary>Content that goes to the client without being written here: see <see cref="Transport.ISplicing"/>.</summary>
 public sealed partial class ResponseWriter
 {
     /// <summary>Whether content may go on that way now: its head has left, and so has all that was written after it.</summary>

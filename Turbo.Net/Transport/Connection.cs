@@ -5,7 +5,7 @@ using System.Net;
 namespace Turbo.Net.Transport;
 
 /// <summary>A connection as a pair of pipes. Knows no HTTP; the protocol above knows no socket.</summary>
-public abstract partial class Connection : IDuplexPipe
+public abstract class Connection : IDuplexPipe
 {
     private int _endReason;
     private int _isAborted;
@@ -72,6 +72,9 @@ public abstract partial class Connection : IDuplexPipe
     /// sends copies alone, or where the content is not in its own blocks. No flush may be pending.
     /// </summary>
     internal virtual long SendThrough(in ReadOnlySequence<byte> content, ReadOnlySpan<byte> end) => 0;
+
+    /// <summary>Where bytes can pass without being read or written here; null where they cannot.</summary>
+    internal virtual ISplicing? Splicing => null;
 
     /// <summary>Ends the connection at once with a reset, so that an unfinished message cannot look complete.
     /// Thread-safe; the owner finds out by its reads and flushes, and still closes it.</summary>

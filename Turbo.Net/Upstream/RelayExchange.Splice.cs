@@ -24,13 +24,14 @@ internal sealed partial class RelayExchange
 
     private bool MaySpliceResponse(UpstreamConnection upstream, long brought) =>
         brought >= SpliceLeastBytes && upstream.SpliceableBytes >= SpliceBytes && pool.Pipes is { IsOpen: true }
-        && upstream.Transport.CanSplice && upstream.Transport.IsInputReady && _exchange.Connection.Transport.CanSplice
+        && upstream.Transport.Splicing is { IsInputReady: true } && _exchange.Connection.Transport.Splicing is not null
         && _exchange.Response.MaySplice && _observer is not { WantsResponseContent: true };
 
     /// <summary>In the stead of a read from upstream: splices until something has to be read, or until nothing more comes.</summary>
     [AsyncMethodBuilder(typeof(PooledValueTaskMethodBuilder<>))]
     private async ValueTask<UpstreamRead> SpliceResponseAsync(UpstreamConnection upstream)
     {
+        ISplicing origin = upstream.Transport.Splicing!;
         KernelPipes pipes = pool.Pipes!;
         KernelPipe? pipe = null;
         long brought = 0;
@@ -43,7 +44,7 @@ internal sealed partial class RelayExchange
                 if (read != UpstreamRead.Data || left == 0) return read;
                 pipe ??= pipes.TryRent();
                 if (pipe is null) return read;
-                switch (upstream.Transport.SpliceTo(pipe, left))
+                switch (origin.SpliceTo(pipe, left))
                 {
                     case SpliceStatus.Moved:
                         pipes.Moved(pipe.Held);
@@ -82,7 +83,7 @@ internal sealed partial class RelayExchange
     {
         ResponseWriter response = _exchange.Response;
         response.BeginSplice(pipe.Held);
-        if (response.Unflushed > 0 || _exchange.Connection.Transport.SpliceFrom(pipe) != SpliceStatus.Moved) return AwaitSplicedAsync(pipe);
+        if (response.Unflushed > 0 || _exchange.Connection.Transport.Splicing!.SpliceFrom(pipe) != SpliceStatus.Moved) return AwaitSplicedAsync(pipe);
         response.EndSplice();
         return new ValueTask<bool>(true);
     }
@@ -93,13 +94,14 @@ internal sealed partial class RelayExchange
         ResponseWriter response = _exchange.Response;
         if (response.Unflushed > 0 && !await response.FlushAsync().ConfigureAwait(false)) return false;
         Connection client = _exchange.Connection.Transport;
+        ISplicing splicing = client.Splicing!;
         // All of a pipe-load is one write: a client that takes it too slowly is cut off.
         _exchange.Connection.BeginWrite();
         try
         {
             while (true)
             {
-                switch (client.SpliceFrom(pipe))
+                switch (splicing.SpliceFrom(pipe))
                 {
                     case SpliceStatus.Moved:
                         response.EndSplice();
@@ -113,7 +115,7 @@ internal sealed partial class RelayExchange
                         response.EndSplice();
                         return await response.FlushAsync().ConfigureAwait(false);
                 }
-                await client.WaitForOutputAsync().ConfigureAwait(false);
+                await splicing.WaitForOutputAsync().ConfigureAwait(false);
             }
         }
         catch (Exception e) when (Http1Connection.IsTransportFault(e))
@@ -129,7 +131,7 @@ internal sealed partial class RelayExchange
 
     private bool MaySpliceRequest(UpstreamConnection upstream, long brought) =>
         brought >= SpliceLeastBytes && _isTooLarge && _exchange.Body.SpliceableBytes >= SpliceBytes && pool.Pipes is { IsOpen: true }
-        && upstream.Transport.CanSplice && _exchange.Connection.Transport is { CanSplice: true, IsInputReady: true }
+        && upstream.Transport.Splicing is not null && _exchange.Connection.Transport.Splicing is { IsInputReady: true }
         && _observer is not { WantsRequestContent: true };
 
     /// <summary>In the pump's stead: splices until something has to be read. False when the pump is over, as the fields tell.</summary>
@@ -137,6 +139,7 @@ internal sealed partial class RelayExchange
     private async ValueTask<bool> SpliceRequestAsync(UpstreamConnection upstream)
     {
         BodyReader body = _exchange.Body;
+        ISplicing client = _exchange.Connection.Transport.Splicing!;
         KernelPipes pipes = pool.Pipes!;
         KernelPipe? pipe = null;
         long brought = 0;
@@ -152,7 +155,7 @@ internal sealed partial class RelayExchange
                 }
                 pipe ??= pipes.TryRent();
                 if (pipe is null) return true;
-                switch (_exchange.Connection.Transport.SpliceTo(pipe, body.SpliceableBytes))
+                switch (client.SpliceTo(pipe, body.SpliceableBytes))
                 {
                     case SpliceStatus.Moved:
                         pipes.Moved(pipe.Held);
@@ -185,5 +188,5 @@ internal sealed partial class RelayExchange
     }
 
     private ValueTask<bool> SendSplicedAsync(UpstreamConnection upstream, KernelPipe pipe) =>
-        upstream.Transport.SpliceFrom(pipe) == SpliceStatus.Moved ? new ValueTask<bool>(true) : upstream.DrainAsync(pipe, _options.IdleTimeout);
+        upstream.Transport.Splicing!.SpliceFrom(pipe) == SpliceStatus.Moved ? new ValueTask<bool>(true) : upstream.DrainAsync(pipe, _options.IdleTimeout);
 }

@@ -6,7 +6,7 @@ using Turbo.Net.Transport.Epoll;
 
 namespace Turbo.Net.Upstream;
 
-/// <summary>Content that goes through without being read: see <see cref="SpliceStatus"/>.</summary>
+/// <summary>Content that goes through without being read: see <see cref="ISplicing"/>.</summary>
 internal sealed partial class UpstreamConnection
 {
     /// <summary>Bytes of content still to come in one piece, of which none was received yet.</summary>
@@ -33,7 +33,7 @@ internal sealed partial class UpstreamConnection
         ValueTask<ReadResult> wait;
         try
         {
-            wait = transport.WaitForInputAsync();
+            wait = transport.Splicing!.WaitForInputAsync();
             if (wait.IsCompletedSuccessfully && wait.Result is { IsCanceled: false } result) return new ValueTask<UpstreamRead>(TakeWait(result));
         }
         catch (Exception e) when (IsFault(e))
@@ -48,12 +48,13 @@ internal sealed partial class UpstreamConnection
     [AsyncMethodBuilder(typeof(PooledValueTaskMethodBuilder<>))]
     public async ValueTask<bool> DrainAsync(KernelPipe pipe, TimeSpan timeout)
     {
+        ISplicing splicing = transport.Splicing!;
         Volatile.Write(ref _writeDeadline, Due(timeout));
         try
         {
             while (true)
             {
-                switch (transport.SpliceFrom(pipe))
+                switch (splicing.SpliceFrom(pipe))
                 {
                     case SpliceStatus.Moved:
                         return true;
@@ -64,7 +65,7 @@ internal sealed partial class UpstreamConnection
                         pipe.Drain(transport.Output);
                         return !(await transport.Output.FlushAsync().ConfigureAwait(false)).IsCompleted;
                 }
-                if ((await transport.WaitForOutputAsync().ConfigureAwait(false)).IsCompleted) return false;
+                if ((await splicing.WaitForOutputAsync().ConfigureAwait(false)).IsCompleted) return false;
             }
         }
         catch (Exception e) when (IsFault(e))
@@ -95,7 +96,7 @@ internal sealed partial class UpstreamConnection
                 ReadResult result = await wait.ConfigureAwait(false);
                 if (!result.IsCanceled) return TakeWait(result);
                 if (pool.Now >= Volatile.Read(ref _readDeadline)) return UpstreamRead.Timeout;
-                wait = transport.WaitForInputAsync();
+                wait = transport.Splicing!.WaitForInputAsync();
             }
         }
         catch (Exception e) when (IsFault(e))

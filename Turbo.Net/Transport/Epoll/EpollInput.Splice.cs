@@ -10,10 +10,10 @@ internal sealed partial class EpollInput
     /// <summary>Whether the socket has told of something that nobody has read.</summary>
     public bool IsReady => Volatile.Read(ref _state) == Ready;
 
-    /// <inheritdoc cref="Connection.WaitForInputAsync"/>
+    /// <inheritdoc cref="ISplicing.WaitForInputAsync"/>
     public ValueTask<ReadResult> WaitAsync() => ReadAsync(waitsOnly: true);
 
-    /// <inheritdoc cref="Connection.SpliceTo"/>
+    /// <inheritdoc cref="ISplicing.SpliceTo"/>
     public SpliceStatus SpliceTo(KernelPipe pipe, long most)
     {
         Debug.Assert(_isExamined && (_first is null || _start == _end), "what was read comes first");

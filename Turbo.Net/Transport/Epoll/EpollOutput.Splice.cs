@@ -5,7 +5,7 @@ namespace Turbo.Net.Transport.Epoll;
 
 internal sealed partial class EpollOutput
 {
-    /// <inheritdoc cref="Connection.SpliceFrom"/>
+    /// <inheritdoc cref="ISplicing.SpliceFrom"/>
     public SpliceStatus SpliceFrom(KernelPipe pipe)
     {
         Debug.Assert(IsEmpty, "what was written comes first");
@@ -25,7 +25,7 @@ internal sealed partial class EpollOutput
         return status;
     }
 
-    /// <inheritdoc cref="Connection.WaitForOutputAsync"/>
+    /// <inheritdoc cref="ISplicing.WaitForOutputAsync"/>
     public ValueTask<FlushResult> WaitAsync()
     {
         if (Volatile.Read(ref _isCanceled) != 0) return new ValueTask<FlushResult>(TakeCanceled());

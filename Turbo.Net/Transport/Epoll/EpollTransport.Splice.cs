@@ -2,17 +2,17 @@ using System.IO.Pipelines;
 
 namespace Turbo.Net.Transport.Epoll;
 
-internal sealed partial class EpollTransport
+internal sealed partial class EpollTransport : ISplicing
 {
-    internal override bool CanSplice => true;
+    internal override ISplicing? Splicing => this;
 
-    internal override bool IsInputReady => _input.IsReady;
+    public bool IsInputReady => _input.IsReady;
 
-    internal override ValueTask<ReadResult> WaitForInputAsync() => _input.WaitAsync();
+    public ValueTask<ReadResult> WaitForInputAsync() => _input.WaitAsync();
 
-    internal override SpliceStatus SpliceTo(KernelPipe pipe, long most) => _input.SpliceTo(pipe, most);
+    public SpliceStatus SpliceTo(KernelPipe pipe, long most) => _input.SpliceTo(pipe, most);
 
-    internal override SpliceStatus SpliceFrom(KernelPipe pipe) => _output.SpliceFrom(pipe);
+    public SpliceStatus SpliceFrom(KernelPipe pipe) => _output.SpliceFrom(pipe);
 
-    internal override ValueTask<FlushResult> WaitForOutputAsync() => _output.WaitAsync();
+    public ValueTask<FlushResult> WaitForOutputAsync() => _output.WaitAsync();
 }

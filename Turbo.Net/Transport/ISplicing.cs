@@ -17,30 +17,27 @@ internal enum SpliceStatus : byte
 }
 
 /// <summary>
-/// Bytes that go from one connection's peer to another's without a look at them: the kernel hands their pages on
+/// A connection whose bytes can go on to another's peer without a look at them: the kernel hands their pages on
 /// (splice(2)). A reader alternates waiting and moving, a writer moves and waits where it must; both may read and write as
-/// usual in between. Only where <see cref="CanSplice"/>.
+/// usual in between.
 /// </summary>
-public abstract partial class Connection
+internal interface ISplicing
 {
-    /// <summary>Whether the methods below work.</summary>
-    internal virtual bool CanSplice => false;
-
     /// <summary>Whether a read would find something at once; a hint.</summary>
-    internal virtual bool IsInputReady => false;
+    bool IsInputReady { get; }
 
     /// <summary>
-    /// Waits, as a read of <see cref="Input"/> would, but leaves with the system what has come. All that was read must have
-    /// been consumed.
+    /// Waits, as a read of <see cref="Connection.Input"/> would, but leaves with the system what has come. All that was read
+    /// must have been consumed.
     /// </summary>
-    internal virtual ValueTask<ReadResult> WaitForInputAsync() => throw new NotSupportedException();
+    ValueTask<ReadResult> WaitForInputAsync();
 
     /// <summary>Moves at most <paramref name="most"/> received bytes into an empty pipe.</summary>
-    internal virtual SpliceStatus SpliceTo(KernelPipe pipe, long most) => throw new NotSupportedException();
+    SpliceStatus SpliceTo(KernelPipe pipe, long most);
 
     /// <summary>Sends what the pipe holds. All that was written must have been flushed.</summary>
-    internal virtual SpliceStatus SpliceFrom(KernelPipe pipe) => throw new NotSupportedException();
+    SpliceStatus SpliceFrom(KernelPipe pipe);
 
-    /// <summary>Waits, as a flush of <see cref="Output"/> would, until the peer's side takes more; the result is a flush's.</summary>
-    internal virtual ValueTask<FlushResult> WaitForOutputAsync() => throw new NotSupportedException();
+    /// <summary>Waits, as a flush of <see cref="Connection.Output"/> would, until the peer's side takes more; the result is a flush's.</summary>
+    ValueTask<FlushResult> WaitForOutputAsync();
 }
