@@ -15,8 +15,9 @@ namespace Turbo.Net;
 /// [AsyncMethodBuilder(typeof(PooledValueTaskMethodBuilder))]
 /// private static async ValueTask HandleAsync(Exchange exchange) { … }
 /// </code>
-/// The value task must be awaited exactly once, as any. Values of <see cref="AsyncLocal{T}"/> do not flow into what
-/// follows an await within such a method; methods that it calls keep theirs.
+/// The value task must be awaited exactly once, as any. It knows nothing of <see cref="AsyncLocal{T}"/>: what it
+/// sets there stays set for its caller, and after an await it sees what whoever completed that had set. Methods that it calls
+/// keep theirs, and a handler begins with its connection's.
 /// </summary>
 [StructLayout(LayoutKind.Auto)]
 public struct PooledValueTaskMethodBuilder

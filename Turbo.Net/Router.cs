@@ -145,6 +145,8 @@ public class RouteTable<T> where T : class
             foreach (byte b in path) first = first << 8 | b;
         }
         ulong mixed = (first ^ BitOperations.RotateLeft(last, 29) ^ (ulong)path.Length) * 0x9E3779B97F4A7C15;
+        // Each byte is to count in the few bits that choose a bucket.
+        mixed = (mixed ^ mixed >> 32) * 0x9E3779B97F4A7C15;
         return (uint)(mixed >> 32);
     }
 

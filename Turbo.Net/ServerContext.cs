@@ -44,7 +44,7 @@ internal sealed class ServerContext
 
 /// <summary>
 /// Exchange objects between requests. Each event loop keeps a few of those that it returned last, for itself and without an
-/// atomic instruction; the others are everybody's. Bounded; more than that many busy at once are left to the collector.
+/// atomic instruction; the others are everybody's. Both are bounded, and what comes back beyond that is left to the collector.
 /// </summary>
 internal sealed class ExchangePool(ServerContext server)
 {

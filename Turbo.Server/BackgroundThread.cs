@@ -11,8 +11,6 @@ internal static class BackgroundThread
     // A third of the weight of a thread as it begins (sched(7)).
     private const int Niceness = 5;
 
-    private const int OfThread = 0;
-
     /// <summary>Starts a thread that gives way.</summary>
     public static Thread Start(string name, Action run)
     {
@@ -31,12 +29,12 @@ internal static class BackgroundThread
         return thread;
     }
 
-    // On Linux niceness is a thread's own; 0 is the calling one. Refused nowhere, and no matter if it were.
+    // On Linux niceness is a thread's own. It adds to what the process was started with, and to give way needs no right.
     private static void GiveWay()
     {
-        if (OperatingSystem.IsLinux()) _ = SetPriority(OfThread, 0, Niceness);
+        if (OperatingSystem.IsLinux()) _ = Nice(Niceness);
     }
 
-    [DllImport("libc", EntryPoint = "setpriority", ExactSpelling = true)]
-    private static extern int SetPriority(int which, int who, int priority);
+    [DllImport("libc", EntryPoint = "nice", ExactSpelling = true)]
+    private static extern int Nice(int increment);
 }

@@ -126,6 +126,9 @@ internal sealed partial class Http1Connection
     private Pause Answer(Exchange exchange, out ValueTask handling)
     {
         exchange.Response.HoldEarlier();
+        // What a handler sets for its own flow (AsyncLocal) is neither the next request's nor whoever's thread this is.
+        ExecutionContext? around = ExecutionContext.Capture();
+        if (_context is not null) ExecutionContext.Restore(_context);
         try
         {
             handling = server.Handler(exchange);
@@ -134,6 +137,7 @@ internal sealed partial class Http1Connection
         {
             handling = ValueTask.FromException(e);
         }
+        if (around is not null) ExecutionContext.Restore(around);
         if (!handling.IsCompletedSuccessfully || !exchange.Body.IsEmpty || IsWatching || exchange.IsUpgraded) return Pause.Handling;
         return EndInline(exchange) ? Reset(exchange) : Pause.Ended;
     }

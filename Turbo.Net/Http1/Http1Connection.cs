@@ -20,6 +20,7 @@ internal sealed partial class Http1Connection(ServerContext server, Connection t
     private readonly PipeReader _input = transport.Input;
     private Exchange? _exchange;
     private IUpgradedProtocol? _protocol;
+    private ExecutionContext? _context;
 
     public Connection Transport => transport;
 
@@ -34,6 +35,7 @@ internal sealed partial class Http1Connection(ServerContext server, Connection t
 
     public async Task RunAsync()
     {
+        _context = ExecutionContext.Capture();
         try
         {
             await ServeAsync().ConfigureAwait(false);
@@ -88,7 +90,6 @@ internal sealed partial class Http1Connection(ServerContext server, Connection t
             if (!(batch.IsCompletedSuccessfully ? batch.Result : await batch.ConfigureAwait(false))) return;
 
             if (!HasInput) continue;
-            if (!_isIdle) ExpectHead(Rest.Length);
             if (result.IsCompleted)
             {
                 transport.SetEndReason(EndReason.PeerClosed);

@@ -30,6 +30,7 @@ internal sealed partial class RelayExchange
     private bool _wantsUpgrade;
     private volatile bool _isRequestGiven;
     private volatile bool _isRequestSent;
+    private volatile bool _isResponseOver;
     private RejectReason _bodyReject;
     private ValueTask _pump;
     private bool _hasPump;
@@ -43,6 +44,7 @@ internal sealed partial class RelayExchange
         _isTooLarge = false;
         _isRequestGiven = false;
         _isRequestSent = false;
+        _isResponseOver = false;
         _bodyReject = RejectReason.None;
         _pump = default;
         _hasPump = false;
@@ -183,7 +185,7 @@ internal sealed partial class RelayExchange
             if (piece.IsEnd) _isRequestGiven = true;
             long brought = _unflushed;
             // Upstream may take no more. What is small is gathered all the same: it may be sent to another connection.
-            if (!await FlushRequestAsync(upstream).ConfigureAwait(false) && _isTooLarge) return;
+            if (!await Sending(upstream, FlushRequestAsync(upstream)).ConfigureAwait(false) && _isTooLarge) return;
             upstream.ExtendRead(_options.FirstByteTimeout);
             if (piece.IsEnd)
             {
@@ -218,11 +220,17 @@ internal sealed partial class RelayExchange
             await _pump.ConfigureAwait(false);
             return;
         }
-        // Its last bytes are with the system, and upstream, on another thread, was quicker to answer them than it is to end.
-        if (_isRequestGiven && _isComplete && _upstream is { IsFlushing: false })
+        // It gives its last bytes to the system, and upstream, on another thread, was quicker to answer them than it is to end.
+        if (_isRequestGiven && _isComplete && _upstream is { } upstream)
         {
-            await _pump.ConfigureAwait(false);
-            return;
+            _isResponseOver = true;
+            // Either this sees that it waits for upstream to take them, or it sees that the response is over.
+            Interlocked.MemoryBarrier();
+            if (!upstream.IsFlushing)
+            {
+                await _pump.ConfigureAwait(false);
+                return;
+            }
         }
         // It may have refused the content by itself, and be about to end.
         RejectReason reject = _bodyReject;
@@ -232,6 +240,15 @@ internal sealed partial class RelayExchange
         await _pump.ConfigureAwait(false);
         // That the rest was not read is no fault of the request.
         _bodyReject = reject;
+    }
+
+    // What upstream does not take at once, and has answered already, it need not have.
+    private ValueTask<bool> Sending(UpstreamConnection upstream, ValueTask<bool> sending)
+    {
+        if (sending.IsCompleted) return sending;
+        Interlocked.MemoryBarrier();
+        if (_isResponseOver) upstream.Abort(EndReason.Aborted);
+        return sending;
     }
 
     private ValueTask<bool> FlushRequestAsync(UpstreamConnection upstream)

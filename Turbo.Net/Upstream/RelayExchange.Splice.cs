@@ -39,7 +39,7 @@ internal sealed partial class RelayExchange
         {
             while (true)
             {
-                UpstreamRead read = await upstream.WaitAsync(_options.IdleTimeout).ConfigureAwait(false);
+                UpstreamRead read = await upstream.ReadAsync(_options.IdleTimeout, waitsOnly: true).ConfigureAwait(false);
                 long left = upstream.SpliceableBytes;
                 if (read != UpstreamRead.Data || left == 0) return read;
                 pipe ??= pipes.TryRent();
@@ -163,7 +163,7 @@ internal sealed partial class RelayExchange
                         body.Spliced(pipe.Held);
                         if (body.IsComplete) _isRequestGiven = true;
                         // Upstream may take no more. Its answer tells why.
-                        if (!await SendSplicedAsync(upstream, pipe).ConfigureAwait(false)) return false;
+                        if (!await Sending(upstream, SendSplicedAsync(upstream, pipe)).ConfigureAwait(false)) return false;
                         upstream.ExtendRead(_options.FirstByteTimeout);
                         break;
                     case SpliceStatus.Again:

@@ -1,4 +1,3 @@
-using System.IO.Pipelines;
 using System.Runtime.CompilerServices;
 using Turbo.Net.Http1;
 using Turbo.Net.Transport;
@@ -24,24 +23,6 @@ internal sealed partial class UpstreamConnection
     {
         if (_kind == BodyKind.Length) _left -= bytes;
         else if (_kind == BodyKind.Chunked) _chunks.SkipData(bytes);
-    }
-
-    /// <summary>As <see cref="ReadAsync"/>, but leaves with the system what has come.</summary>
-    public ValueTask<UpstreamRead> WaitAsync(TimeSpan timeout)
-    {
-        Release(examinedAll: true);
-        ValueTask<ReadResult> wait;
-        try
-        {
-            wait = transport.Splicing!.WaitForInputAsync();
-            if (wait.IsCompletedSuccessfully && wait.Result is { IsCanceled: false } result) return new ValueTask<UpstreamRead>(TakeWait(result));
-        }
-        catch (Exception e) when (IsFault(e))
-        {
-            HasEnded = true;
-            return new ValueTask<UpstreamRead>(UpstreamRead.Reset);
-        }
-        return WaitSlowAsync(wait, timeout);
     }
 
     /// <summary>Sends what the pipe holds once upstream takes more; false when it takes no more.</summary>
@@ -75,38 +56,6 @@ internal sealed partial class UpstreamConnection
         finally
         {
             Volatile.Write(ref _writeDeadline, Never);
-        }
-    }
-
-    private UpstreamRead TakeWait(in ReadResult result)
-    {
-        Hold(result);
-        HasEnded = result.IsCompleted;
-        return result.IsCompleted ? UpstreamRead.End : UpstreamRead.Data;
-    }
-
-    [AsyncMethodBuilder(typeof(PooledValueTaskMethodBuilder<>))]
-    private async ValueTask<UpstreamRead> WaitSlowAsync(ValueTask<ReadResult> wait, TimeSpan timeout)
-    {
-        Volatile.Write(ref _readDeadline, Due(timeout));
-        try
-        {
-            while (true)
-            {
-                ReadResult result = await wait.ConfigureAwait(false);
-                if (!result.IsCanceled) return TakeWait(result);
-                if (pool.Now >= Volatile.Read(ref _readDeadline)) return UpstreamRead.Timeout;
-                wait = transport.Splicing!.WaitForInputAsync();
-            }
-        }
-        catch (Exception e) when (IsFault(e))
-        {
-            HasEnded = true;
-            return UpstreamRead.Reset;
-        }
-        finally
-        {
-            Volatile.Write(ref _readDeadline, Never);
         }
     }
 }

@@ -88,19 +88,20 @@ internal sealed partial class UpstreamConnection(UpstreamPool pool, Connection t
     }
 
     /// <summary>Waits for more than <see cref="Rest"/>.</summary>
-    public ValueTask<UpstreamRead> ReadAsync(TimeSpan timeout)
+    /// <param name="timeout">How long at most.</param>
+    /// <param name="waitsOnly">Whether to leave with the system what has come, for who splices it; <see cref="Rest"/> is to be empty.</param>
+    public ValueTask<UpstreamRead> ReadAsync(TimeSpan timeout, bool waitsOnly = false)
     {
-        Release(examinedAll: true);
         ValueTask<ReadResult> read;
         try
         {
-            read = transport.Input.ReadAsync();
+            read = ReadAfterReleaseAsync(waitsOnly);
             if (read.IsCompletedSuccessfully)
             {
                 ReadResult result = read.Result;
                 if (!result.IsCanceled) return new ValueTask<UpstreamRead>(Take(result));
                 Hold(result);
-                return ReadSlowAsync(ReadAfterReleaseAsync(), timeout);
+                return ReadSlowAsync(ReadAfterReleaseAsync(waitsOnly), timeout, waitsOnly);
             }
         }
         catch (Exception e) when (IsFault(e))
@@ -108,7 +109,7 @@ internal sealed partial class UpstreamConnection(UpstreamPool pool, Connection t
             HasEnded = true;
             return new ValueTask<UpstreamRead>(UpstreamRead.Reset);
         }
-        return ReadSlowAsync(read, timeout);
+        return ReadSlowAsync(read, timeout, waitsOnly);
     }
 
     /// <summary>Gives the held bytes back, those in <see cref="Rest"/> unread.</summary>
@@ -217,10 +218,10 @@ internal sealed partial class UpstreamConnection(UpstreamPool pool, Connection t
 
     public void Abort(EndReason reason) => transport.Abort(reason);
 
-    private ValueTask<ReadResult> ReadAfterReleaseAsync()
+    private ValueTask<ReadResult> ReadAfterReleaseAsync(bool waitsOnly)
     {
         Release(examinedAll: true);
-        return transport.Input.ReadAsync();
+        return waitsOnly ? transport.Splicing!.WaitForInputAsync() : transport.Input.ReadAsync();
     }
 
     private UpstreamRead Take(in ReadResult result)
@@ -238,7 +239,7 @@ internal sealed partial class UpstreamConnection(UpstreamPool pool, Connection t
     }
 
     [AsyncMethodBuilder(typeof(PooledValueTaskMethodBuilder<>))]
-    private async ValueTask<UpstreamRead> ReadSlowAsync(ValueTask<ReadResult> read, TimeSpan timeout)
+    private async ValueTask<UpstreamRead> ReadSlowAsync(ValueTask<ReadResult> read, TimeSpan timeout, bool waitsOnly)
     {
         Volatile.Write(ref _readDeadline, Due(timeout));
         try
@@ -252,7 +253,7 @@ internal sealed partial class UpstreamConnection(UpstreamPool pool, Connection t
                 }
                 Hold(result);
                 if (pool.Now >= Volatile.Read(ref _readDeadline)) return UpstreamRead.Timeout;
-                read = ReadAfterReleaseAsync();
+                read = ReadAfterReleaseAsync(waitsOnly);
             }
         }
         catch (Exception e) when (IsFault(e))

@@ -65,7 +65,7 @@ internal sealed class Cors
     /// </summary>
     public bool IsForeignPage(Exchange exchange)
     {
-        if (!exchange.Fields.TryGet(KnownField.Origin, out ReadOnlySpan<byte> origin) || !Credentials.AreAmbient(exchange)) return false;
+        if (!exchange.Fields.TryGet(KnownField.Origin, out ReadOnlySpan<byte> origin) || !Credentials.AreAmbient(exchange, takesParameter: true)) return false;
         if (IsNamed(exchange)) return false;
         int scheme = origin.IndexOf("://"u8);
         return scheme < 0 || !exchange.Fields.TryGet(KnownField.Host, out ReadOnlySpan<byte> host) || !Ascii.EqualsIgnoreCase(origin[(scheme + 3)..], host);
@@ -74,14 +74,16 @@ internal sealed class Cors
     /// <summary>
     /// Whether a browser says that a page of another origin asks for a change in its visitor's name. SameSite=Lax keeps the
     /// cookie from other sites, but neither from other ports of this host nor from its sister hosts. What the browser says
-    /// of it (Fetch Metadata) holds behind a proxy too, which may change the Host.
+    /// of it (Fetch Metadata) holds behind a proxy too, which may change the Host. It says so only to https and to localhost.
     /// </summary>
-    public bool IsForeignWrite(Exchange exchange)
+    /// <param name="exchange">The request.</param>
+    /// <param name="takesParameter">Whether its route takes the token from the query.</param>
+    public bool IsForeignWrite(Exchange exchange, bool takesParameter)
     {
         HeaderFields fields = exchange.Fields;
         if (!fields.Has(KnownField.Origin) || exchange.Method is HttpMethod.Get or HttpMethod.Head) return false;
         if (!fields.TryGet("Sec-Fetch-Site"u8, out ReadOnlySpan<byte> site) || !(site.SequenceEqual("same-site"u8) || site.SequenceEqual("cross-site"u8))) return false;
-        return Credentials.AreAmbient(exchange) && !IsNamed(exchange);
+        return Credentials.AreAmbient(exchange, takesParameter) && !IsNamed(exchange);
     }
 
     private bool IsNamed(Exchange exchange)

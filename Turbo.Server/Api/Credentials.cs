@@ -32,10 +32,12 @@ internal static class Credentials
     /// <summary>
     /// Whether a browser may have sent the credential by itself, whatever page asked: a cookie, or Basic authentication.
     /// </summary>
-    public static bool AreAmbient(Exchange exchange)
+    /// <param name="exchange">The request.</param>
+    /// <param name="takesParameter">As for <see cref="Find"/>: where the query's <c>token</c> does not count, it vouches for nothing.</param>
+    public static bool AreAmbient(Exchange exchange, bool takesParameter)
     {
         Span<byte> buffer = stackalloc byte[BufferBytes];
-        return !Bearer(exchange.Fields, out _) && !Parameter(exchange.Query, buffer, out _);
+        return !Bearer(exchange.Fields, out _) && !(takesParameter && Parameter(exchange.Query, buffer, out _));
     }
 
     /// <summary>The token of an Authorization: Bearer; false when there is none.</summary>

@@ -41,6 +41,7 @@ internal sealed class EventWriter : IAsyncDisposable
     private long? _reportedFull;
     private int _awake;
     private int _stopping;
+    private int _held;
     private long _stored;
     private long _lost;
 
@@ -98,6 +99,17 @@ internal sealed class EventWriter : IAsyncDisposable
             Wake();
     }
 
+    /// <summary>A row will be handed in later: stopping waits for it, as long as it goes on trying to store.</summary>
+    public void BeginHold() => Interlocked.Increment(ref _held);
+
+    /// <summary>It was handed in.</summary>
+    public void EndHold()
+    {
+        Interlocked.Decrement(ref _held);
+        if (Volatile.Read(ref _stopping) != 0)
+            Wake();
+    }
+
     /// <summary>Takes back a row that is not to be stored.</summary>
     public void Discard(EventRow row) => _queue.Discard(row);
 
@@ -117,11 +129,12 @@ internal sealed class EventWriter : IAsyncDisposable
         return Task.WhenAny(flush.Task, _running);
     }
 
-    /// <summary>Stores what is queued, trying for <see cref="EventWriterOptions.StopTimeout"/> at most.</summary>
+    /// <summary>Stores what is queued and what is held, trying for <see cref="EventWriterOptions.StopTimeout"/> at most.</summary>
     public async ValueTask DisposeAsync()
     {
         if (Interlocked.Exchange(ref _stopping, 1) == 0)
         {
+            _giveUp.Token.UnsafeRegister(static state => ((EventWriter)state!).Wake(), this);
             _giveUp.CancelAfter(_options.StopTimeout);
             await _timer.DisposeAsync();
             Wake();
@@ -202,10 +215,20 @@ internal sealed class EventWriter : IAsyncDisposable
             foreach (TaskCompletionSource flush in flushes)
                 flush.SetResult();
             flushes.Clear();
-            if (isLast && _queue.IsEmpty)
-                return;
-            if (isLast)
+            if (!isLast)
+                continue;
+            // Looked at before the queue: what was held until then is in it.
+            int held = Volatile.Read(ref _held);
+            if (!_queue.IsEmpty)
+            {
                 Wake();
+                continue;
+            }
+            if (held > 0 && _giveUp.IsCancellationRequested)
+                Lose(held, "nobody completed before the server stopped", null);
+            else if (held > 0)
+                continue;
+            return;
         }
     }
 
@@ -304,7 +327,7 @@ internal sealed class EventWriter : IAsyncDisposable
         await StoreAsync(rows.GetRange(half, rows.Count - half));
     }
 
-    private void Lose(int rows, string why, Exception e)
+    private void Lose(int rows, string why, Exception? e)
     {
         Interlocked.Add(ref _lost, rows);
         _report($"LOST {rows} event row{(rows == 1 ? "" : "s")}, which {why}", e);

@@ -30,16 +30,16 @@ public sealed class AppDb
     }
 
     /// <summary>Stores a new row. One whose key, or whose value of a unique column, is there already is a <see cref="Storage.StorageFailure.Conflict"/>.</summary>
-    public Task CreateAsync<T>(T row) where T : IRow<T> => Rows.RunAsync(RowSql.Insert(T.Table.Shape), T.Table.Values(row), isRepeatable: false);
+    public Task CreateAsync<T>(T row) where T : IRow<T> => Rows.RunAsync(T.Table.Shape.Insert, T.Table.Values(row), isRepeatable: false);
 
     /// <summary>Stores a row, in place of the one of the same key where there is one.</summary>
-    public Task SaveAsync<T>(T row) where T : IRow<T> => Rows.RunAsync(RowSql.Save(T.Table.Shape), T.Table.Values(row), isRepeatable: true);
+    public Task SaveAsync<T>(T row) where T : IRow<T> => Rows.RunAsync(T.Table.Shape.Save, T.Table.Values(row), isRepeatable: true);
 
     /// <summary>Stores all columns of the row of the same key; false when there is none.</summary>
     public async Task<bool> UpdateAsync<T>(T row) where T : IRow<T>
     {
         DbValue[] values = T.Table.Values(row);
-        return await Rows.RunAsync(RowSql.Update(T.Table.Shape), [.. values[1..], values[0]], isRepeatable: true) > 0;
+        return await Rows.RunAsync(T.Table.Shape.Update, [.. values[1..], values[0]], isRepeatable: true) > 0;
     }
 
     /// <summary>Deletes the row of the same key; false when there is none.</summary>
@@ -47,13 +47,13 @@ public sealed class AppDb
 
     /// <summary>Deletes the row of a key; false when there is none.</summary>
     public async Task<bool> DeleteByKeyAsync<T>(DbValue key) where T : IRow<T> =>
-        await Rows.RunAsync(RowSql.Delete(T.Table.Shape, RowSql.HasKey(T.Table.Shape)), [key], isRepeatable: false) > 0;
+        await Rows.RunAsync(T.Table.Shape.Delete, [key], isRepeatable: false) > 0;
 
     /// <summary>The row of a key, or null.</summary>
     public async Task<T?> GetAsync<T>(DbValue key) where T : class, IRow<T>
     {
         TableShape shape = T.Table.Shape;
-        return (await Rows.FindAsync(shape, RowSql.Select(shape, RowSql.HasKey(shape), null, 1), [key], T.Table.Read)).FirstOrDefault();
+        return (await Rows.FindAsync(shape, shape.Get, [key, 1], T.Table.Read)).FirstOrDefault();
     }
 
     /// <summary>All rows; see <see cref="AppQuery.FindAsync"/>.</summary>
@@ -62,7 +62,8 @@ public sealed class AppDb
     /// <summary>The rows for which a condition holds.</summary>
     /// <param name="condition">
     /// SQL of the program's own, such as <c>age > ? AND name LIKE ?</c>: columns, comparisons, AND, OR, NOT, functions that
-    /// both databases have, texts in single quotes. Never put a client's text in it: that is what each <c>?</c> is for.
+    /// both databases have, texts in single quotes. LIKE wants <c>ESCAPE '\'</c> where its pattern may hold a backslash, which
+    /// PostgreSQL alone takes for an escape by itself. Never put a client's text in it: that is what each <c>?</c> is for.
     /// </param>
     /// <param name="values">One for each '?'.</param>
     /// <exception cref="ArgumentException">The condition is more than one, has a comment, or has not a '?' for each value.</exception>

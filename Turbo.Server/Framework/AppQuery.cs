@@ -82,6 +82,6 @@ public sealed class AppQuery
     private Task<List<T>> SelectAsync<T>(int limit) where T : IRow<T>
     {
         TableShape shape = T.Table.Shape;
-        return _db.Rows.FindAsync(shape, RowSql.Select(shape, Condition, Columns, limit), Values, T.Table.Read);
+        return _db.Rows.FindAsync(shape, RowSql.Select(shape, Condition, Columns), [.. Values, limit], T.Table.Read);
     }
 }

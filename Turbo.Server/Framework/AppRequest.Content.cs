@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Turbo.Net;
@@ -21,19 +22,16 @@ public sealed partial class AppRequest
         return _parameters = new AppParameters(this, Context.Parameters);
     }
 
-    /// <summary>All of the content, at most MAX_BODY; valid until the handler returns.</summary>
-    public async Task<ReadOnlyMemory<byte>> ContentAsync()
-    {
-        BodyContent content = await Exchange.Body.ReadAllAsync();
-        if (!content.IsComplete) throw RefusalOf(null);
-        Context.KeepRequest(content.Bytes.Span);
-        return content.Bytes;
-    }
+    /// <summary>
+    /// All of the content, at most MAX_BODY; valid until the handler returns. The event row keeps it where it says that it is a
+    /// form or JSON: in anything else nobody can tell what is a secret.
+    /// </summary>
+    public Task<ReadOnlyMemory<byte>> ContentAsync() => ReadContentAsync(isRecorded: IsFormOrJson);
 
     /// <summary>The content as JSON, of whatever media type; malformed it is answered 400. Dispose it.</summary>
     public async Task<JsonDocument> JsonAsync()
     {
-        ReadOnlyMemory<byte> content = await ContentAsync();
+        ReadOnlyMemory<byte> content = await ReadContentAsync(isRecorded: true);
         try
         {
             // A copy: the content is gone when the handler returns, the document need not be.
@@ -49,7 +47,7 @@ public sealed partial class AppRequest
     /// <param name="type">How to read it: of a source-generated <see cref="System.Text.Json.Serialization.JsonSerializerContext"/>.</param>
     public async Task<T?> JsonAsync<T>(JsonTypeInfo<T> type)
     {
-        ReadOnlyMemory<byte> content = await ContentAsync();
+        ReadOnlyMemory<byte> content = await ReadContentAsync(isRecorded: true);
         try
         {
             return JsonSerializer.Deserialize(content.Span, type);
@@ -73,6 +71,26 @@ public sealed partial class AppRequest
     {
         BodyRead read = await Exchange.Body.ReadAsync();
         return read.IsRejected ? throw RefusalOf(null) : read;
+    }
+
+    private bool IsFormOrJson
+    {
+        get
+        {
+            if (!Exchange.Fields.TryGet(KnownField.ContentType, out ReadOnlySpan<byte> type)) return false;
+            int end = type.IndexOf((byte)';');
+            ReadOnlySpan<byte> media = (end < 0 ? type : type[..end]).TrimEnd(" \t"u8);
+            return Ascii.EqualsIgnoreCase(media, "application/json"u8) || Ascii.EqualsIgnoreCase(media, "application/x-www-form-urlencoded"u8)
+                || (media.Length > 5 && Ascii.EqualsIgnoreCase(media[^5..], "+json"u8));
+        }
+    }
+
+    private async Task<ReadOnlyMemory<byte>> ReadContentAsync(bool isRecorded)
+    {
+        BodyContent content = await Exchange.Body.ReadAllAsync();
+        if (!content.IsComplete) throw RefusalOf(null);
+        if (isRecorded) Context.KeepRequest(content.Bytes.Span);
+        return content.Bytes;
     }
 
     private Exception RefusalOf(AppException? error)

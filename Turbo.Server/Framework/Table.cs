@@ -40,7 +40,7 @@ public enum ColumnIndex : byte
 }
 
 /// <summary>
-/// The table of a record: its name, how a row is read, and its columns, of which the first is the key. Names are small
+/// The table of a record: its name, how a row is read, and its columns, of which the first is the key, never null. Names are small
 /// letters, digits and '_', at most 63; others, and names of Turbo's own tables, throw <see cref="ArgumentException"/>.
 /// </summary>
 /// <typeparam name="T">The record.</typeparam>
@@ -138,9 +138,18 @@ public sealed class Table<T> : IEnumerable<string>
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 
-    internal DbValue[] Values(T row) => [.. _columns.Select(column => column.Value(row))];
+    /// <exception cref="ArgumentException">Its key is null.</exception>
+    internal DbValue[] Values(T row)
+    {
+        var values = new DbValue[_columns.Count];
+        values[0] = Key(row);
+        for (int i = 1; i < values.Length; i++) values[i] = _columns[i].Value(row);
+        return values;
+    }
 
-    internal DbValue Key(T row) => _columns[0].Value(row);
+    /// <exception cref="ArgumentException">It is null, which SQLite would take as often as it comes.</exception>
+    internal DbValue Key(T row) =>
+        _columns[0].Value(row) is { IsNull: false } key ? key : throw new ArgumentException($"the key of a row of {Name} is null", nameof(row));
 
     private void Add(string column, ColumnType type, Func<T, DbValue> value, ColumnIndex index)
     {

@@ -22,7 +22,7 @@ await using UpstreamPool pool = new(new() { Host = origin.IdnHost, Port = origin
 Relay relay = new(pool);
 RelayRules rules = new()
 {
-    Host = Encoding.ASCII.GetBytes(origin.Authority),
+    Host = Encoding.ASCII.GetBytes(origin.IsDefaultPort ? HostOf(origin) : $"{HostOf(origin)}:{origin.Port}"),
     PathPrefix = Encoding.ASCII.GetBytes(origin.AbsolutePath.TrimEnd('/')),
     KeepsCookie = true,
 };
@@ -41,4 +41,7 @@ await using TurboServer server = new(new() { EndPoints = [new(IPAddress.Loopback
     };
     if (status != 0) exchange.Response.Send(status, "text/plain"u8, Encoding.UTF8.GetBytes(message + "\n"));
 });
+// As it goes on the wire: an internationalised name in its ASCII form, an IPv6 address in brackets.
+static string HostOf(Uri uri) => uri.HostNameType == UriHostNameType.IPv6 ? $"[{uri.IdnHost}]" : uri.IdnHost;
+
 return await server.RunAsync(() => Console.WriteLine($"listening on {server.EndPoints[0]}, relaying to {origin}"));

@@ -19,6 +19,7 @@ internal sealed class KernelPipes(int most)
     private readonly MetricCells _moved = new(1);
     private int _count;
     private volatile bool _isClosed;
+    private volatile bool _isShort;
 
     /// <summary>Pipes in use and idle.</summary>
     public int Count => Volatile.Read(ref _count);
@@ -26,8 +27,8 @@ internal sealed class KernelPipes(int most)
     /// <summary>Bytes that went through them.</summary>
     public long MovedBytes => _moved.Read(0);
 
-    /// <summary>Whether it is worth asking for one: the system has not refused so far.</summary>
-    public bool IsOpen => !_isClosed;
+    /// <summary>Whether it is worth asking for one: the system has not refused to splice, nor, since the last tick, another pipe.</summary>
+    public bool IsOpen => !_isClosed && !_isShort;
 
     /// <summary>An empty pipe; null where none is to be had.</summary>
     public KernelPipe? TryRent()
@@ -37,7 +38,12 @@ internal sealed class KernelPipes(int most)
             if (Volatile.Read(ref _idle[i]) is not null && Interlocked.Exchange(ref _idle[i], null) is { } kept) return kept;
         }
         if (_isClosed) return null;
-        if (Interlocked.Increment(ref _count) <= most && KernelPipe.TryOpen() is { } opened) return opened;
+        if (Interlocked.Increment(ref _count) <= most)
+        {
+            if (KernelPipe.TryOpen() is { } opened) return opened;
+            // Each try costs several calls, and the next would not fare better.
+            _isShort = true;
+        }
         Interlocked.Decrement(ref _count);
         return null;
     }
@@ -62,12 +68,18 @@ internal sealed class KernelPipes(int most)
     public void Moved(int bytes) => _moved.Add(0, bytes);
 
     /// <summary>Closes those that nobody has wanted for a while.</summary>
-    public void Tick(long now) => CloseIdle(now - IdleMilliseconds);
+    public void Tick(long now)
+    {
+        _isShort = false;
+        CloseIdle(now - IdleMilliseconds);
+    }
 
     /// <summary>From here on there are none; those in use are closed when they come back. Also when the system turned out not to splice.</summary>
     public void Close()
     {
         _isClosed = true;
+        // Either this sees a pipe that is put back, or whoever puts it back sees the line above.
+        Interlocked.MemoryBarrier();
         CloseIdle(long.MaxValue);
     }
 

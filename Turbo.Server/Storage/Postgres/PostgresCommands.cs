@@ -4,8 +4,8 @@ using NpgsqlTypes;
 namespace Turbo.Server.Storage.Postgres;
 
 /// <summary>
-/// Statements with positional parameters, bound in order and typed, and rows read by column. The SQL is always a
-/// constant, so that the driver prepares it once on each connection.
+/// Statements with positional parameters, bound in order and typed, and rows read by column. What varies is bound, so that
+/// the driver prepares a statement once on each connection.
 /// </summary>
 internal static class PostgresCommands
 {

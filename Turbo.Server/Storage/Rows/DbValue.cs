@@ -1,4 +1,3 @@
-using System.Text;
 using Turbo.Server.Storage.Rows;
 
 namespace Turbo.Server;
@@ -95,15 +94,10 @@ public readonly struct DbValue
     private static string Checked(string text)
     {
         if (text.Contains('\0', StringComparison.Ordinal)) throw new ArgumentException("a text that is kept has no NUL", nameof(text));
-        foreach (Rune rune in text.EnumerateRunes())
-        {
-            if (rune == Rune.ReplacementChar && !IsOwn(text)) throw new ArgumentException("a text that is kept has no half of a surrogate pair", nameof(text));
-        }
-        return text;
+        return IsWellFormed(text) ? text : throw new ArgumentException("a text that is kept has no half of a surrogate pair", nameof(text));
     }
 
-    // The replacement character may stand in a text of its own right.
-    private static bool IsOwn(string text)
+    private static bool IsWellFormed(string text)
     {
         for (int i = 0; i < text.Length; i++)
         {

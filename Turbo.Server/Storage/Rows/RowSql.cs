@@ -48,8 +48,9 @@ internal static class RowSql
 
     public static string Count(TableShape table, string? condition) => $"SELECT count(*) FROM \"{table.Name}\"{Where(condition)}";
 
-    public static string Select(TableShape table, string? condition, string? order, int limit) =>
-        $"SELECT {Names(table)} FROM \"{table.Name}\"{Where(condition)} ORDER BY {Order(table, order)} LIMIT {limit.ToString(CultureInfo.InvariantCulture)}";
+    /// <summary>Its last value is how many rows at most: a number in the text would make a statement of its own for each.</summary>
+    public static string Select(TableShape table, string? condition, string? order) =>
+        $"SELECT {Names(table)} FROM \"{table.Name}\"{Where(condition)} ORDER BY {Order(table, order)} LIMIT ?";
 
     /// <summary>The condition that one row's key is the value.</summary>
     public static string HasKey(TableShape table) => $"\"{table.Key.Name}\" = ?";
@@ -122,7 +123,18 @@ internal static class RowSql
         return numbered.ToString();
     }
 
-    public static string IndexName(TableShape table, ColumnShape column) => $"{table.Name}_{column.Name}_{(column.Index == ColumnIndex.Unique ? "key" : "idx")}";
+    /// <summary>
+    /// A name that no other column's index has, though names of indexes are the whole schema's, and PostgreSQL cuts them: as
+    /// much of table and column as has room, and a hash of both.
+    /// </summary>
+    public static string IndexName(TableShape table, ColumnShape column)
+    {
+        // FNV-1a. It must never change: a migration finds an index by its name.
+        ulong hash = 14695981039346656037;
+        foreach (char c in $"{table.Name}.{column.Name}") hash = (hash ^ c) * 1099511628211;
+        string readable = $"{table.Name}_{column.Name}";
+        return string.Create(CultureInfo.InvariantCulture, $"{readable[..Math.Min(readable.Length, MaxIdentifier - 21)]}_{hash:x16}_{(column.Index == ColumnIndex.Unique ? "key" : "idx")}");
+    }
 
     public static string CreateIndex(TableShape table, ColumnShape column) =>
         $"CREATE {(column.Index == ColumnIndex.Unique ? "UNIQUE " : "")}INDEX IF NOT EXISTS \"{IndexName(table, column)}\" ON \"{table.Name}\" (\"{column.Name}\")";

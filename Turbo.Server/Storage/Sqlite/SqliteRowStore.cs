@@ -14,19 +14,19 @@ internal sealed class SqliteRowStore(SqliteWriter writer, SqliteReaders readers)
         }
         if (present.Count == 0)
         {
-            Run(session, $"CREATE TABLE \"{table.Name}\" ({string.Join(", ", table.Columns.Select(Definition))}, PRIMARY KEY (\"{table.Key.Name}\"))");
+            session.ExecuteOnce($"CREATE TABLE \"{table.Name}\" ({string.Join(", ", table.Columns.Select(Definition))}, PRIMARY KEY (\"{table.Key.Name}\"))");
         }
         else
         {
             foreach (ColumnShape column in table.Columns)
             {
-                if (!present.TryGetValue(column.Name, out string? type)) Run(session, $"ALTER TABLE \"{table.Name}\" ADD COLUMN {Definition(column)}");
+                if (!present.TryGetValue(column.Name, out string? type)) session.ExecuteOnce($"ALTER TABLE \"{table.Name}\" ADD COLUMN {Definition(column)}");
                 else if (!type.Equals(TypeOf(column.Type), StringComparison.OrdinalIgnoreCase)) throw RowSql.OtherType(table, column, type.ToLowerInvariant(), TypeOf(column.Type));
             }
         }
         foreach (ColumnShape column in table.Columns)
         {
-            if (column.Index != ColumnIndex.None) Run(session, RowSql.CreateIndex(table, column));
+            if (column.Index != ColumnIndex.None) session.ExecuteOnce(RowSql.CreateIndex(table, column));
         }
         return true;
     });
@@ -52,12 +52,6 @@ internal sealed class SqliteRowStore(SqliteWriter writer, SqliteReaders readers)
         using SqliteStatement found = Bound(session, work.sql, work.values);
         return found.Step() ? found.Int64(0) : 0;
     });
-
-    private static void Run(SqliteSession session, string sql)
-    {
-        using SqliteStatement statement = session.UseAny(sql);
-        statement.Step();
-    }
 
     private static string Definition(ColumnShape column) => $"\"{column.Name}\" {TypeOf(column.Type)}";
 

@@ -74,8 +74,7 @@ internal sealed class SqliteSession : IDisposable
             if (value == _syncsCommits)
                 return;
             // SQLite sets this while it prepares the statement: one that is kept would do nothing the second time.
-            if (raw.sqlite3_exec(_database, value ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL") != raw.SQLITE_OK)
-                throw Error();
+            ExecuteOnce(value ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL");
             _syncsCommits = value;
         }
     }
@@ -109,6 +108,13 @@ internal sealed class SqliteSession : IDisposable
     {
         using SqliteStatement statement = Use(sql);
         statement.Step();
+    }
+
+    /// <summary>As <see cref="Execute"/>, of a statement that does not come again, and is not kept.</summary>
+    public void ExecuteOnce(string sql)
+    {
+        if (raw.sqlite3_exec(_database, sql) != raw.SQLITE_OK)
+            throw Error();
     }
 
     public long LastInsertedId => raw.sqlite3_last_insert_rowid(_database);

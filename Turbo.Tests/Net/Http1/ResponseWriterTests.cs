@@ -32,6 +32,32 @@ internal sealed class ResponseWriterTests : MemoryFixture
         return default;
     }), Is.EqualTo(wire));
 
+    /// <summary>The usual response is written at one go: its bytes are those of the steps, whatever is unusual.</summary>
+    [Test]
+    public void Send_is_the_sum_of_its_steps(
+        [Values("GET / HTTP/1.1\r\nHost: h\r\n\r\n", "HEAD / HTTP/1.1\r\nHost: h\r\n\r\n", "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", "GET / HTTP/1.0\r\n\r\n", "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")] string request,
+        [Values("", "text/plain")] string type,
+        [Values(false, true)] bool hasField,
+        [Values(0, 1, 3900, 3950, 4000, 4096, 20_000)] int length)
+    {
+        byte[] content = Encoding.ASCII.GetBytes(new string('c', length));
+        string Sent(Action<Exchange> send) => Answer(exchange =>
+        {
+            if (hasField) exchange.Response.PresetLines = "X-Preset: 1\r\n"u8.ToArray();
+            send(exchange);
+            return default;
+        }, request);
+        string whole = Sent(exchange => exchange.Response.Send(200, Encoding.ASCII.GetBytes(type), content));
+        string steps = Sent(exchange =>
+        {
+            exchange.Response.Start(200);
+            if (type.Length > 0) exchange.Response.Field("Content-Type"u8, Encoding.ASCII.GetBytes(type));
+            exchange.Response.EndHead(content.Length);
+            exchange.Response.Write(content);
+        });
+        Assert.That(whole, Is.EqualTo(steps));
+    }
+
     [TestCase(200, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n3\r\nabc\r\n0\r\n\r\n")]
     [TestCase(204, "HTTP/1.1 204 No Content\r\n\r\n")]
     [TestCase(304, "HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n\r\n")]

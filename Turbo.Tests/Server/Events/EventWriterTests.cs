@@ -233,6 +233,38 @@ internal sealed class EventWriterTests
     }
 
     [Test]
+    public async Task Stopping_waits_for_a_row_that_is_held()
+    {
+        HeldEvent held = Hold();
+        held.Release();
+        Task stopped = _writer.DisposeAsync().AsTask();
+        Submit("meanwhile");
+        await Eventually(() => _sink.Stored.Count == 1);
+        Assert.That(stopped.IsCompleted, Is.False);
+        held.Release();
+        await Within(stopped);
+        Assert.That(_sink.Stored, Is.EqualTo(new[] { "meanwhile", "held" }));
+        Assert.That(_writer.LostRows, Is.Zero);
+    }
+
+    [Test]
+    public async Task A_row_that_is_held_for_too_long_is_lost_and_told()
+    {
+        Hold();
+        Task stopped = _writer.DisposeAsync().AsTask();
+        await AdvanceUntilAsync(stopped);
+        Assert.That(_writer.LostRows, Is.EqualTo(1));
+        Assert.That(_reports[^1], Does.StartWith("LOST 1 event row, which nobody completed"));
+    }
+
+    private HeldEvent Hold()
+    {
+        EventRow row = _writer.Rent();
+        row.Message.Set("held"u8);
+        return new HeldEvent(_writer, row);
+    }
+
+    [Test]
     public async Task Handing_a_row_in_allocates_nothing()
     {
         byte[] body = Encoding.UTF8.GetBytes(new string('b', 900));

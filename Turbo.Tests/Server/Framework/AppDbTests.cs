@@ -107,6 +107,62 @@ internal sealed class AppDbTests(DatabaseKind kind)
         Assert.That(await Db.GetAsync<Everything>(full.Id), Is.Null);
     }
 
+    private sealed record Keyed(string? Id, string Value) : IRow<Keyed>
+    {
+        public static Table<Keyed> Table { get; } = new("a_b", static row => new(row.Text("id"), row.Text("c")))
+        {
+            { "id", static row => row.Id }, { "c", static row => row.Value, ColumnIndex.Unique },
+        };
+    }
+
+    private sealed record Alike(string Id, string Value, string Long, string Longer) : IRow<Alike>
+    {
+        public static Table<Alike> Table { get; } = new("a", static row => new(row.Text("id"), row.Text("b_c"), row.Text(s_long), row.Text(s_long + "r")))
+        {
+            { "id", static row => row.Id }, { "b_c", static row => row.Value, ColumnIndex.Unique },
+            { s_long, static row => row.Long, ColumnIndex.Unique }, { s_long + "r", static row => row.Longer, ColumnIndex.Unique },
+        };
+    }
+
+    private static readonly string s_long = new('l', 62);
+
+    /// <summary>The names of two tables and columns may run into one another, and be longer than an index's.</summary>
+    [Test]
+    public async Task Each_unique_column_is_unique_whatever_it_is_called()
+    {
+        await Db.MigrateAsync<Keyed>();
+        await Db.MigrateAsync<Alike>();
+        await Db.MigrateAsync<Alike>();
+        await Db.CreateAsync(new Keyed("1", "x"));
+        await Db.CreateAsync(new Alike("1", "x", "y", "z"));
+        Alike other = new("2", "x2", "y2", "z2");
+        foreach (Alike row in new[] { other with { Value = "x" }, other with { Long = "y" }, other with { Longer = "z" } })
+            Assert.That(Assert.ThrowsAsync<StorageException>(() => Db.CreateAsync(row))!.Failure, Is.EqualTo(StorageFailure.Conflict), row.ToString());
+        Assert.That(Assert.ThrowsAsync<StorageException>(() => Db.CreateAsync(new Keyed("2", "x")))!.Failure, Is.EqualTo(StorageFailure.Conflict));
+        await Db.CreateAsync(other);
+    }
+
+    [Test]
+    public async Task A_row_without_a_key_is_refused()
+    {
+        await Db.MigrateAsync<Keyed>();
+        Keyed row = new(null, "none");
+        Assert.ThrowsAsync<ArgumentException>(() => Db.CreateAsync(row));
+        Assert.ThrowsAsync<ArgumentException>(() => Db.SaveAsync(row));
+        Assert.ThrowsAsync<ArgumentException>(() => Db.UpdateAsync(row));
+        Assert.ThrowsAsync<ArgumentException>(() => Db.DeleteAsync(row));
+        Assert.That(await Db.Where("c = ?", "none").CountAsync<Keyed>(), Is.Zero);
+    }
+
+    [Test]
+    public async Task A_text_of_replacement_characters_is_kept_and_half_a_pair_is_not()
+    {
+        Everything row = new() { Text = new('\uFFFD', 100_000) };
+        await Db.CreateAsync(row);
+        Assert.That((await Db.GetAsync<Everything>(row.Id))!.Text, Is.EqualTo(row.Text));
+        foreach (string half in new[] { "\uD83D", "\uDE00x", row.Text + "\uD83D" }) Assert.ThrowsAsync<ArgumentException>(() => Db.CreateAsync(new Everything { Text = half }));
+    }
+
     [Test]
     public async Task Queries_find_the_same_in_the_same_order()
     {

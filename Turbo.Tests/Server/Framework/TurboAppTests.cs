@@ -203,8 +203,13 @@ internal sealed class TurboAppTests(DatabaseKind kind)
     {
         await _app.SendAsync(HttpMethod.Post, "/sum?b=row", "name=row", _app.Token);
         await _app.SendAsync(HttpMethod.Post, "/json?row", """{"name":"row","password":"of nobody"}""", _app.Token);
+        // What is neither a form nor JSON may have a secret anywhere.
+        await _app.SendAsync(HttpMethod.Put, "/echo?bare", "password: hunter2", _app.Token, "text/plain");
+        await _app.SendAsync(HttpMethod.Put, "/echo?said", """{"kept":1}""", _app.Token, "application/problem+json");
         await _app.App.Host.Events.FlushAsync();
         IReadOnlyList<EventRecord> rows = await _app.App.Host.Db.Events.QueryAsync(new EventQuery());
+        Assert.That(rows.Single(static row => row.Params == "bare").Request, Is.Empty);
+        Assert.That(rows.Single(static row => row.Params == "said").Request, Is.EqualTo("""{"kept":1}"""));
         EventRecord sum = rows.Single(static row => row.Params == "b=row"), json = rows.Single(static row => row.Params == "row");
         Assert.That((sum.Endpoint, sum.Status, sum.UserId, sum.Request), Is.EqualTo(("/sum", 400L, _app.UserId, "name=row")));
         Assert.That(sum.Response, Does.Contain("b is not a whole number"));
