@@ -99,14 +99,15 @@ internal sealed class StreamCrowdTests(DatabaseKind kind) : EachKindFixture(kind
         using CrowdClient stalled = await CrowdClient.OpenAsync(_app, kind, _chat, _token, receiveBufferBytes: 4096);
         await Until.TrueAsync(() => _app.App.Streams.Count == 1);
         int sent = 0;
-        // Slower than the stream takes them, so that it is the client that falls behind.
-        while (_app.App.Streams.Count == 1)
+        // Slower than the stream takes them, so that it is the client that falls behind; more than any kernel keeps for it.
+        while (_app.App.Streams.Count == 1 && sent < 200_000)
         {
-            Assert.That(sent, Is.LessThan(500_000), "it is still there");
             for (int i = 0; i < 64; i++) _app.App.EventBus.Publish(_topic, Encoding.UTF8.GetBytes((sent++).ToString("d256", CultureInfo.InvariantCulture)));
             await _app.App.EventBus.SettleAsync(Until.Deadline);
             await Task.Yield();
         }
+        // Stuck in a send, it is closed at the next tick.
+        await Until.TrueAsync(() => _app.App.Streams.Count == 0);
         string end = await stalled.RestAsync();
         Assert.That(stalled.Messages.Select(static text => int.Parse(text, CultureInfo.InvariantCulture)), Is.EqualTo(Enumerable.Range(0, stalled.Messages.Count)), "a gap");
         // What its buffers held it has; what waited for it, more than may, it has not.
