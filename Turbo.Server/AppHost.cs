@@ -63,7 +63,7 @@ internal sealed class AppHost : IAsyncDisposable
         OwnEvents = new OwnEventsApi(this);
         MetricsPage = new MetricsApi(this);
         Cors cors = Cors = new Cors(options.CorsOrigins);
-        Gateway = new OpenAiGateway(options, time, cors.Write);
+        Gateway = new OpenAiGateway(options, time, cors.Write, new UpstreamLog(Log, options.Upstream, time).ConnectFailed);
         Proxy = new ProxyApi(this);
 
         Access = new AccessWatch(db.Chats.MayReadAsync, db.Groups.AreMembersAsync, time, Report);

@@ -57,6 +57,12 @@ public sealed record UpstreamOptions
     /// <summary>Looks a name up; another one in tests.</summary>
     internal Func<string, CancellationToken, Task<IPAddress[]>> Resolve { get; init; } = Dns.GetHostAddressesAsync;
 
+    /// <summary>
+    /// Told why a connection could not be made, the name not resolved or the handshake not finished; each time, on any thread:
+    /// return at once. Null tells nobody.
+    /// </summary>
+    public Action<Exception>? ConnectFailed { get; init; }
+
     /// <summary>Settings of the TLS handshake that differ from the default, such as another authority to trust; null changes nothing.</summary>
     public Action<SslClientAuthenticationOptions>? ConfigureTls { get; init; }
 }

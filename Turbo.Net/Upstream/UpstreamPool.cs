@@ -165,10 +165,11 @@ public sealed class UpstreamPool : IAsyncDisposable
             Metrics.CountConnect();
             return connection;
         }
-        catch
+        catch (Exception e)
         {
             Interlocked.Decrement(ref _openCount);
             Metrics.CountConnectFailure();
+            Options.ConnectFailed?.Invoke(e);
             throw;
         }
     }

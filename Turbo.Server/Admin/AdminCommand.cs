@@ -40,6 +40,8 @@ internal sealed record AdminSession(Db Db, AppOptions Options, TimeProvider Time
 internal sealed record AdminEntry(string Name, string[] Words, string[] Flags, string Meaning, string Columns, Func<AdminSession, Task> RunAsync)
 {
     public string Synopsis => string.Join(' ', [Name, .. Words, .. Flags.Select(static f => $"[{f}]")]);
+
+    public string Help => $"{Synopsis}\n      {Meaning}\n      columns: {Columns}\n";
 }
 
 /// <summary>`turbo admin …`: works on the database of DB_ADDRESS, beside a running server too (contract section 10).</summary>
@@ -59,13 +61,13 @@ internal static class AdminCommand
 
     public static async Task<int> RunAsync(string[] args)
     {
-        if (args is [] or ["help" or "--help" or "-h", ..])
-        {
-            Console.Out.Write(Help());
-            return Cli.ExitCode.Ok;
-        }
         try
         {
+            if (HelpFor(args) is { } help)
+            {
+                Console.Out.Write(help);
+                return Cli.ExitCode.Ok;
+            }
             (AdminEntry entry, string[] words, Dictionary<string, string> flags, bool isJson) = Parse(args);
             if (!AppOptions.TryRead(Environment.GetEnvironmentVariable, out AppOptions? options, out string? error))
             {
@@ -93,24 +95,50 @@ internal static class AdminCommand
 
     public static string Help()
     {
-        StringBuilder text = new("usage: turbo admin COMMAND [--json]\n\nWorks on the database of DB_ADDRESS. Columns are separated by tabs; --json gives a JSON object a line.\n");
-        foreach (AdminEntry entry in Entries)
-        {
-            text.Append("\n  ").Append(entry.Synopsis).Append("\n      ").Append(entry.Meaning).Append("\n      columns: ").Append(entry.Columns).Append('\n');
-        }
+        StringBuilder text = new(
+            """
+            usage: turbo admin COMMAND [--json]
+
+            Works on the database of DB_ADDRESS. Columns are separated by tabs; --json gives a JSON object a line.
+            What begins with -- is a flag; -- alone ends them. `turbo admin COMMAND --help` tells of one command.
+
+            """);
+        foreach (AdminEntry entry in Entries) text.Append("\n  ").Append(entry.Help);
         return text.ToString();
     }
 
+    /// <summary>What a call for help is answered with, of one command or all; null where it is none.</summary>
+    private static string? HelpFor(string[] args) => args switch
+    {
+        [] or ["help" or "--help" or "-h"] => Help(),
+        ["help", var name, ..] => HelpOf(name),
+        [var name, "--help" or "-h", ..] => HelpOf(name),
+        _ => null,
+    };
+
+    private static string HelpOf(string name) => $"usage: turbo admin {Find(name).Help}";
+
+    private static AdminEntry Find(string name) =>
+        Entries.FirstOrDefault(e => e.Name == name)
+            ?? throw AdminException.Misused($"unknown command '{OptionMask.Printable(name)}'; `turbo admin help` lists them");
+
     private static (AdminEntry Entry, string[] Words, Dictionary<string, string> Flags, bool IsJson) Parse(string[] args)
     {
-        AdminEntry entry = Entries.FirstOrDefault(e => e.Name == args[0])
-            ?? throw AdminException.Misused($"unknown command '{OptionMask.Printable(args[0])}'; `turbo admin help` lists them");
+        AdminEntry entry = Find(args[0]);
         List<string> words = [];
         Dictionary<string, string> flags = [];
-        bool isJson = false;
+        bool isJson = false, hasEnded = false;
         for (int i = 1; i < args.Length; i++)
         {
-            if (args[i] == "--json")
+            if (hasEnded)
+            {
+                words.Add(args[i]);
+            }
+            else if (args[i] == "--")
+            {
+                hasEnded = true;
+            }
+            else if (args[i] == "--json")
             {
                 isJson = true;
             }
@@ -118,6 +146,11 @@ internal static class AdminCommand
             {
                 if (i + 1 == args.Length) throw Misuse(entry);
                 flags[args[i]] = args[++i];
+            }
+            else if (args[i].StartsWith("--", StringComparison.Ordinal))
+            {
+                // Not repeated: it may be a password.
+                throw Misuse(entry);
             }
             else
             {

@@ -8,14 +8,15 @@ namespace Turbo.Server.Admin;
 internal static class UserCommands
 {
     private const int Page = 1000;
+    private const string FromStdin = "a PASSWORD of - is the first line of stdin";
     private const string Columns = "id, username, first_name, last_name, created_at";
 
     public static AdminEntry[] Entries =>
     [
         new("list", [], [], "every user, oldest first", Columns, ListAsync),
-        new("create", ["USERNAME", "PASSWORD"], [], "makes a user with a group named Personal", Columns, CreateAsync),
+        new("create", ["USERNAME", "PASSWORD"], [], $"makes a user with a group named Personal; {FromStdin}", Columns, CreateAsync),
         new("user", ["ID"], [], "one user", Columns, ShowAsync),
-        new("reset", ["USERNAME", "PASSWORD"], [], "sets a user's password and ends the user's sessions", Columns, ResetAsync),
+        new("reset", ["USERNAME", "PASSWORD"], [], $"sets a user's password and ends the user's sessions; {FromStdin}", Columns, ResetAsync),
     ];
 
     private static async Task ListAsync(AdminSession session)
@@ -52,8 +53,10 @@ internal static class UserCommands
     public static async Task<User> ByNameAsync(AdminSession session, string username) =>
         await session.Db.Users.FindByUsernameAsync(username) ?? throw AdminException.Failed("no such user");
 
-    private static async Task<string> HashAsync(AdminSession session, string password)
+    // Other users of the machine see a process's arguments.
+    private static async Task<string> HashAsync(AdminSession session, string word)
     {
+        string password = word == "-" ? await Console.In.ReadLineAsync() ?? "" : word;
         if (password.Length == 0) throw AdminException.Misused("the password is empty");
         if (Passwords.IsTooLong(password)) throw AdminException.Misused($"a password has at most {Passwords.MaxBytes} bytes");
         using Passwords passwords = new(session.Options.BcryptCost);

@@ -17,7 +17,8 @@ internal sealed class OpenAiGateway : IAsyncDisposable
     /// <param name="options">Origin, key, PROXY_AUTH and the upstream bounds.</param>
     /// <param name="time">The clock of deadlines.</param>
     /// <param name="writeMissingCors">Writes the CORS fields of a reply whose origin sent none.</param>
-    public OpenAiGateway(AppOptions options, TimeProvider time, Action<Exchange, ResponseWriter>? writeMissingCors)
+    /// <param name="connectFailed">Told why a connection to the origin could not be made.</param>
+    public OpenAiGateway(AppOptions options, TimeProvider time, Action<Exchange, ResponseWriter>? writeMissingCors, Action<Exception>? connectFailed)
     {
         UpstreamTarget target = options.Upstream;
         _pool = new UpstreamPool(new UpstreamOptions
@@ -37,6 +38,7 @@ internal sealed class OpenAiGateway : IAsyncDisposable
             MaxHeaderFields = options.UpstreamMaxHeaderFields,
             MaxInformational = options.UpstreamMaxInformational,
             TimeProvider = time,
+            ConnectFailed = connectFailed,
         });
         _relay = new Relay(_pool);
         Client = new UpstreamClient(_pool);

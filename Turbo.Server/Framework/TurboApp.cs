@@ -75,6 +75,7 @@ public sealed partial class TurboApp : IAsyncDisposable
     public async Task StartAsync()
     {
         if (Interlocked.CompareExchange(ref _state, (int)State.Starting, (int)State.New) != (int)State.New) throw new InvalidOperationException("an application starts once");
+        HomeFolder.Ensure();
         AppOptions options = _options.Read();
         try
         {

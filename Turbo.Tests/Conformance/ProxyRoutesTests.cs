@@ -132,6 +132,9 @@ internal sealed class ProxyRoutesTests(DatabaseKind kind) : EachKindFixture(kind
         Assert.That(reply.Json.GetProperty("error").GetProperty("type").GetString(), Is.EqualTo("upstream_error"));
         EventRecord row = (await app.EventsAsync()).Single();
         Assert.That((row.Status, row.Message), Is.EqualTo((502, reply.Json.GetProperty("error").GetProperty("message").GetString())));
+        // The caller is not told why; whoever runs the server is.
+        await app.App.DisposeAsync();
+        Assert.That(app.Log, Does.Contain($" warn no connection to the upstream http://{closed.LocalEndPoint}: Connection refused\n"));
     }
 
     [TestCase("HTTP/1.1 2OO OK\r\n\r\n", 502)]

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json;
+using Turbo.Server.Admin;
 using Turbo.Tests.Support;
 
 namespace Turbo.Tests.Server.Admin;
@@ -133,7 +134,38 @@ internal sealed class AdminTests
         Assert.That(everything, Does.Not.Contain("token"));
     }
 
+    /// <summary>Neither a database nor a file comes of asking.</summary>
+    [TestCase("backup", "--help")]
+    [TestCase("events", "-h", "--json")]
+    [TestCase("help", "create")]
+    public async Task A_commands_help_tells_its_words_what_it_does_and_its_columns(params string[] args)
+    {
+        AdminEntry entry = AdminCommand.Entries.Single(entry => args.Contains(entry.Name));
+        Assert.That(await RunAsync(_folder.File("turbo.db"), args), Is.EqualTo((0, $"usage: turbo admin {entry.Synopsis}\n      {entry.Meaning}\n      columns: {entry.Columns}\n", "")));
+        Assert.That(Directory.EnumerateFileSystemEntries(_folder.Path), Is.Empty);
+    }
+
+    [Test]
+    public async Task A_password_comes_from_stdin_or_after_the_end_of_the_flags()
+    {
+        await using TestApp app = await TestApp.StartAsync();
+        string database = ((Turbo.Server.SqliteAddress)app.App.Options.Database).Path;
+        string turbo = string.Join(' ', TurboProcess.Command.Select(static word => $"'{word}'"));
+        string script = $"set -e; printf 'from stdin\nno more' | {turbo} admin create ann -; {turbo} admin create bob -- --help";
+        using TurboProcess shell = TurboProcess.StartProgram("sh", _folder.Path, new Dictionary<string, string> { ["DB_ADDRESS"] = $"sqlite:{database}", ["BCRYPT_COST"] = "4" }, "-c", script);
+        Assert.That((await shell.ExitAsync(), shell.Error), Is.EqualTo((0, "")));
+        Assert.That((await app.FormAsync("/user/login", "username=ann&password=from+stdin")).Status, Is.EqualTo(200));
+        Assert.That((await app.FormAsync("/user/login", "username=bob&password=--help")).Status, Is.EqualTo(200));
+        // Nothing on stdin is no password.
+        Assert.That(await RunAsync(database, "reset", "ann", "-"), Is.EqualTo((2, "", "turbo admin: the password is empty\n")));
+        (int code, string text, string error) = await RunAsync(database, "reset", "ann", "--secret");
+        Assert.That((code, text), Is.EqualTo((2, "")));
+        Assert.That(error, Does.StartWith("turbo admin: usage: turbo admin reset USERNAME PASSWORD").And.Not.Contain("--secret"));
+    }
+
     [TestCase(2, "frob")]
+    [TestCase(2, "help", "frob")]
+    [TestCase(2, "backup", "--jsn")]
     [TestCase(2, "create", "onlyname")]
     [TestCase(2, "user")]
     [TestCase(2, "events", "--since", "yesterday")]

@@ -22,15 +22,26 @@ internal sealed class CommandLineTests
 
     [TestCase("help")]
     [TestCase("--help")]
-    [TestCase("-h")]
-    public async Task Help_prints_the_commands_and_every_variable(string word)
+    [TestCase("serve", "-h")]
+    [TestCase("health", "--help")]
+    public async Task Help_prints_the_commands_and_every_variable(params string[] words)
     {
-        (int code, string text, string error) = await RunAsync(s_none, word);
+        (int code, string text, string error) = await RunAsync(s_none, words);
         Assert.That((code, error), Is.EqualTo((0, "")));
         Assert.That(text, Is.EqualTo(Usage.Help()).And.StartWith("usage: turbo ").And.EndWith("\n"));
         foreach (OptionRow row in AppOptions.Table)
             Assert.That(text, Does.Contain($"\n  {row.Name} (default {row.DefaultShown})\n      "));
         Assert.That(text.Split('\n').Max(line => line.Length), Is.LessThanOrEqualTo(112));
+    }
+
+    [TestCase("usage: turbo admin COMMAND", "help", "admin")]
+    [TestCase("usage: turbo admin user ID\n", "help", "admin", "user")]
+    [TestCase("usage: turbo mock [ADDRESS]\n", "help", "mock")]
+    public async Task A_commands_help(string begin, params string[] words)
+    {
+        (int code, string text, string error) = await RunAsync(s_none, words);
+        Assert.That((code, error), Is.EqualTo((0, "")));
+        Assert.That(text, Does.StartWith(begin));
     }
 
     [TestCase("version")]
