@@ -81,10 +81,8 @@ internal sealed class SqliteDb : Db
     /// </summary>
     public Task<long> BackUpAsync(string path) => Task.Run(() =>
     {
-        string partial = $"{path}.{Guid.NewGuid():N}.partial";
-        FileStreamOptions options = new() { Mode = FileMode.CreateNew, Access = FileAccess.ReadWrite, Share = FileShare.ReadWrite };
-        if (!OperatingSystem.IsWindows()) options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-        using FileStream file = new(partial, options);
+        string partial = Partial(path);
+        using FileStream file = CreatePrivate(partial);
         try
         {
             using (SqliteSession session = SqliteSession.Open(_path, _options, readOnly: false))
@@ -116,6 +114,7 @@ internal sealed class SqliteDb : Db
         var opened = new List<SqliteSession>();
         try
         {
+            MakeFile(path);
             SqliteSession writer = SqliteSession.Open(path, options, readOnly: false);
             opened.Add(writer);
             SqliteMigrations.Apply(writer, time.GetUtcNow().UtcDateTime);
@@ -129,5 +128,35 @@ internal sealed class SqliteDb : Db
                 session.Dispose();
             throw;
         }
+    }
+
+    /// <summary>
+    /// Makes the file, empty, where there is none, since SQLite would let every user of the machine read it. The log and its
+    /// index get the file's mode from SQLite. It is closed before it has its name: closing it later would give up the locks
+    /// that this process may hold on it by then (fcntl(2)).
+    /// </summary>
+    private static void MakeFile(string path)
+    {
+        if (File.Exists(path)) return;
+        string partial = Partial(path);
+        try
+        {
+            CreatePrivate(partial).Dispose();
+            File.Move(partial, path, overwrite: false);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Another process was first; or it cannot be made, which SQLite reports in its own words.
+            if (File.Exists(partial)) File.Delete(partial);
+        }
+    }
+
+    private static string Partial(string path) => $"{path}.{Guid.NewGuid():N}.partial";
+
+    private static FileStream CreatePrivate(string path)
+    {
+        FileStreamOptions options = new() { Mode = FileMode.CreateNew, Access = FileAccess.ReadWrite, Share = FileShare.ReadWrite };
+        if (!OperatingSystem.IsWindows()) options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        return new FileStream(path, options);
     }
 }

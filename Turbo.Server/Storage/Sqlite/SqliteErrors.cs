@@ -21,5 +21,10 @@ internal static class SqliteErrors
         };
     }
 
-    public static StorageException From(SqliteException e) => From(e.SqliteExtendedErrorCode, e.Message, e);
+    // The driver puts SQLite's own message into quotes: SQLite Error 14: 'unable to open database file'.
+    public static StorageException From(SqliteException e)
+    {
+        int first = e.Message.IndexOf('\'', StringComparison.Ordinal), last = e.Message.LastIndexOf('\'');
+        return From(e.SqliteExtendedErrorCode, first < last ? e.Message[(first + 1)..last] : e.Message, e);
+    }
 }

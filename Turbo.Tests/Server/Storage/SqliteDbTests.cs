@@ -69,6 +69,26 @@ internal sealed class SqliteDbTests
         Assert.That(Schema(path), Is.EquivalentTo(first));
     }
 
+    /// <summary>It has password hashes, and what people said.</summary>
+    [Test]
+    [Platform(Exclude = "Win")]
+    [System.Runtime.Versioning.UnsupportedOSPlatform("windows")]
+    public async Task A_new_file_is_its_owners_alone_and_one_that_is_there_stays_as_it_is()
+    {
+        string path = _folder.File("new.db"), golden = Golden.CopyTo(_folder);
+        UnixFileMode shared = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
+        File.SetUnixFileMode(golden, shared);
+        await using (Db db = await OpenAsync(path))
+        await using (Db other = await OpenAsync(golden))
+        {
+            string[] mine = Directory.GetFiles(_folder.Path, "new.db*");
+            Assert.That(mine, Has.Length.EqualTo(3), "the file, its log and the log's index");
+            Assert.That(mine.Select(File.GetUnixFileMode), Is.All.EqualTo(UnixFileMode.UserRead | UnixFileMode.UserWrite));
+            Assert.That(Directory.GetFiles(_folder.Path, Path.GetFileName(golden) + "*").Select(File.GetUnixFileMode), Is.All.EqualTo(shared));
+        }
+        Assert.That(Directory.GetFiles(_folder.Path), Has.Length.EqualTo(2));
+    }
+
     [Test]
     public async Task Many_open_a_new_file_at_once()
     {
