@@ -7,6 +7,16 @@ fail() {
   exit 1
 }
 
+# Ends the script with its opening comment where that is asked for.
+help_if_asked() { # [ARGUMENT...]
+  case ${1:-} in
+    -h | --help)
+      sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"
+      exit
+      ;;
+  esac
+}
+
 # Sets $dotnet to an SDK's host.
 find_dotnet() {
   local candidate

@@ -16,10 +16,10 @@ internal sealed partial class PagesTests
         ["README.md: scripts/turbo"] = "Scripts.TurboScriptTests runs it; scripts/test is what runs this",
         ["README.md: OPENAI_API_KEY=sk-... scripts/turbo"] = "Scripts.TurboScriptTests: with a key there is no mock",
         ["docs/app.md: dotnet pack"] = "Examples.PackageTests packs, and makes the project that this makes, in fewer seconds",
-        ["docs/benchmarks.md: scripts/bench load"] = "measures for minutes",
-        ["docs/benchmarks.md: scripts/bench cost"] = "measures for minutes",
-        ["docs/benchmarks.md: scripts/bench micro"] = "measures for minutes",
-        ["docs/operating.md: install -m 755 turbo /usr/local/bin/turbo"] = "needs systemd",
+        ["docs/benchmarks.md: scripts/bench load"] = "Docs.BenchmarksPageTests runs it, cut short",
+        ["docs/benchmarks.md: scripts/bench cost"] = "Docs.BenchmarksPageTests has it read its command line",
+        ["docs/benchmarks.md: scripts/bench micro"] = "Docs.BenchmarksPageTests has it list",
+        ["docs/operating.md: install -m 755 turbo /usr/local/bin/turbo"] = "needs systemd; Scripts.ShippingScriptTests has systemd-analyze read the unit, where that is installed",
         ["docs/operating.md: docker build -t turbo --build-arg COMMIT=\"$(git rev-parse HEAD)\" ."] = "needs Docker; Scripts.ShippingScriptTests checks what the Dockerfile copies",
     };
 

@@ -20,6 +20,23 @@ internal sealed partial class ShippingScriptTests
         Assert.That(process.Error, Does.StartWith(script));
     }
 
+    [TestCase("aot")]
+    [TestCase("echo")]
+    [TestCase("footprint")]
+    [TestCase("fuzz")]
+    [TestCase("release")]
+    [TestCase("soak")]
+    [TestCase("test")]
+    public async Task Help_is_what_the_script_says_of_itself(string name)
+    {
+        using TempFolder folder = new();
+        string script = Path.Combine(Repository.Root, "scripts", name);
+        using TurboProcess process = TurboProcess.StartProgram(script, folder.Path, new Dictionary<string, string>(), "--help");
+        string[] comment = [.. (await File.ReadAllLinesAsync(script)).Skip(1).TakeWhile(static line => line.StartsWith('#')).Select(static line => line.TrimStart('#'))];
+        Assert.That((await process.ExitAsync(), process.Error), Is.EqualTo((0, "")));
+        Assert.That(process.Out.TrimEnd('\n').Split('\n'), Is.EqualTo(comment.Select(static line => line.StartsWith(' ') ? line[1..] : line)));
+    }
+
     /// <summary>An image is built of what the context has: a file that a project needs and .dockerignore leaves out would be missed only there.</summary>
     [Test]
     public void The_image_is_built_from_what_the_context_has()
@@ -65,6 +82,20 @@ internal sealed partial class ShippingScriptTests
             }
         }
         Assert.That(named, Is.GreaterThan(20));
+    }
+
+    /// <summary>An option that systemd does not know is only a warning to it.</summary>
+    [Test]
+    public async Task The_unit_is_one_that_systemd_knows()
+    {
+        const string analyze = "/usr/bin/systemd-analyze";
+        if (!File.Exists(analyze)) Assert.Ignore("needs systemd-analyze");
+        using TempFolder folder = new();
+        // The program is not where it would be installed.
+        string unit = folder.File("turbo.service");
+        await File.WriteAllTextAsync(unit, Repository.Read("docs/turbo.service").Replace("/usr/local/bin/turbo", "/bin/true", StringComparison.Ordinal));
+        using TurboProcess process = TurboProcess.StartProgram(analyze, folder.Path, new Dictionary<string, string>(), "verify", unit);
+        Assert.That((await process.ExitAsync(), process.Out, process.Error), Is.EqualTo((0, "", "")));
     }
 
     [Test]
