@@ -1,3 +1,5 @@
+using System.Net.Sockets;
+
 namespace Turbo.Server.Logging;
 
 /// <summary>
@@ -28,8 +30,14 @@ internal sealed class UpstreamLog(AppLog log, UpstreamTarget upstream, TimeProvi
             untold = _untold;
             _untold = 0;
         }
-        // What wraps the reason says only that there is one; but a time-out is itself the reason.
-        string reason = (error is TimeoutException ? error : error.GetBaseException()).Message;
+        string reason = error switch
+        {
+            // Its own message is of a resource that is temporarily unavailable.
+            SocketException { SocketErrorCode: SocketError.TryAgain } => "no name server answered",
+            TimeoutException => error.Message,
+            // What wraps the reason says only that there is one.
+            _ => error.GetBaseException().Message,
+        };
         log.Warn($"no connection to the upstream {upstream}: {reason}{(untold == 0 ? "" : $" (and {untold} more since this was told last)")}");
     }
 }

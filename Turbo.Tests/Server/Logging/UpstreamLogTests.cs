@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Security.Authentication;
 using System.Text;
 using Turbo.Server;
@@ -24,14 +25,14 @@ internal sealed class UpstreamLogTests
             time.Advance(TimeSpan.FromSeconds(0.1));
             log.ConnectFailed(new TimeoutException("it took too long", new OperationCanceledException("not this")));
             time.Advance(TimeSpan.FromSeconds(10));
-            log.ConnectFailed(new IOException("gone"));
+            log.ConnectFailed(new SocketException((int)SocketError.TryAgain));
         }
         string[] told = [.. Encoding.UTF8.GetString(output.ToArray()).Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(static line => line[(line.IndexOf(' ', StringComparison.Ordinal) + 1)..])];
         Assert.That(told, Is.EqualTo(new[]
         {
             "warn no connection to the upstream http://192.0.2.1: no\\u{a}home",
             "warn no connection to the upstream http://192.0.2.1: it took too long (and 3 more since this was told last)",
-            "warn no connection to the upstream http://192.0.2.1: gone",
+            "warn no connection to the upstream http://192.0.2.1: no name server answered",
         }));
     }
 }
