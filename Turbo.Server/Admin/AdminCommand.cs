@@ -41,7 +41,8 @@ internal sealed record AdminEntry(string Name, string[] Words, string[] Flags, s
 {
     public string Synopsis => string.Join(' ', [Name, .. Words, .. Flags.Select(static f => $"[{f}]")]);
 
-    public string Help => $"{Synopsis}\n      {Meaning}\n      columns: {Columns}\n";
+    /// <summary>The lines below the synopsis.</summary>
+    public string Details => $"      {Meaning}\n      columns: {Columns}\n";
 }
 
 /// <summary>`turbo admin …`: works on the database of DB_ADDRESS, beside a running server too (contract section 10).</summary>
@@ -100,10 +101,11 @@ internal static class AdminCommand
             usage: turbo admin COMMAND [--json]
 
             Works on the database of DB_ADDRESS. Columns are separated by tabs; --json gives a JSON object a line.
-            What begins with -- is a flag; -- alone ends them. `turbo admin COMMAND --help` tells of one command.
+            What begins with -- is a flag; -- alone ends them. An AGE is a duration such as 30m, 12h or 30d.
+            `turbo admin COMMAND --help` tells of one command.
 
             """);
-        foreach (AdminEntry entry in Entries) text.Append("\n  ").Append(entry.Help);
+        foreach (AdminEntry entry in Entries) text.Append("\n  ").Append(entry.Synopsis).Append('\n').Append(entry.Details);
         return text.ToString();
     }
 
@@ -116,7 +118,11 @@ internal static class AdminCommand
         _ => null,
     };
 
-    private static string HelpOf(string name) => $"usage: turbo admin {Find(name).Help}";
+    private static string HelpOf(string name)
+    {
+        AdminEntry entry = Find(name);
+        return $"usage: turbo admin {entry.Synopsis} [--json]\n{entry.Details}";
+    }
 
     private static AdminEntry Find(string name) =>
         Entries.FirstOrDefault(e => e.Name == name)

@@ -141,7 +141,7 @@ internal sealed class AdminTests
     public async Task A_commands_help_tells_its_words_what_it_does_and_its_columns(params string[] args)
     {
         AdminEntry entry = AdminCommand.Entries.Single(entry => args.Contains(entry.Name));
-        Assert.That(await RunAsync(_folder.File("turbo.db"), args), Is.EqualTo((0, $"usage: turbo admin {entry.Synopsis}\n      {entry.Meaning}\n      columns: {entry.Columns}\n", "")));
+        Assert.That(await RunAsync(_folder.File("turbo.db"), args), Is.EqualTo((0, $"usage: turbo admin {entry.Synopsis} [--json]\n      {entry.Meaning}\n      columns: {entry.Columns}\n", "")));
         Assert.That(Directory.EnumerateFileSystemEntries(_folder.Path), Is.Empty);
     }
 

@@ -35,7 +35,7 @@ internal sealed class CommandLineTests
     }
 
     [TestCase("usage: turbo admin COMMAND", "help", "admin")]
-    [TestCase("usage: turbo admin user ID\n", "help", "admin", "user")]
+    [TestCase("usage: turbo admin user ID [--json]\n", "help", "admin", "user")]
     [TestCase("usage: turbo mock [ADDRESS]\n", "help", "mock")]
     public async Task A_commands_help(string begin, params string[] words)
     {
