@@ -16,7 +16,7 @@ switch (args)
     case ["cost", .. string[] rest]: return CostCommand.Run(rest);
     case ["chart", .. string[] rest]: return ChartCommand.Run(rest);
     case ["allocations", .. string[] rest]: return AllocationCommand.Run(rest);
-    case ["cache"]: return CacheCommand.Run();
+    case ["cache", .. string[] rest]: return CacheCommand.Run(rest);
     // The servers that load measures, each started as a process of its own.
     case ["peer", .. string[] rest]: return await PeerCommand.RunAsync(rest);
     case ["soak", .. string[] rest]: return await SoakCommand.RunAsync(rest);

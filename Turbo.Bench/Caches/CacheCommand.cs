@@ -23,8 +23,13 @@ internal static class CacheCommand
     private static readonly string[] s_asked = Keys(100_000);
     private static readonly byte[] s_value = new byte[ValueBytes];
 
-    public static int Run()
+    public static int Run(string[] args)
     {
+        if (args.Length > 0)
+        {
+            Console.Error.WriteLine("bench cache takes no arguments");
+            return 2;
+        }
         int threads = Environment.ProcessorCount;
         int[] hot = ZipfTrace.Make(Entries, 1 << 16, 0.99), mixed = ZipfTrace.Make(2 * Entries, 1 << 16, 0.99);
         List<Row> rows = [Row<TurboCache>(NewTurbo), Row<Dictionary>(NewDictionary), Row<ExtensionsCache>(NewExtensions), Row<BitFasterLru>(NewLru), Row<BitFasterLfu>(NewLfu)];

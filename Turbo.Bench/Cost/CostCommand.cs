@@ -10,6 +10,9 @@ namespace Turbo.Bench.Cost;
 /// </summary>
 internal static class CostCommand
 {
+    // Turbo alone is measured, which is warm by then; a server for each size is to be.
+    private const double WarmUpSeconds = 6;
+
     private static readonly (string Name, Func<CostBench, CostTable> Run)[] s_all =
     [
         ("connections", GrowingConnections.Run),
@@ -21,33 +24,46 @@ internal static class CostCommand
 
     public static int Run(string[] args)
     {
-        try
+        if (LoadOptions.AsksForHelp(args))
         {
-            LoadOptions options = LoadOptions.Parse(args);
-            if (options.Names.FirstOrDefault(static name => !s_all.Any(one => one.Name == name)) is { } unknown)
-                throw new BenchException($"nothing called {unknown} grows here: {string.Join(", ", s_all.Select(static one => one.Name))}");
-            List<CostTable> tables = [];
-            using CostBench bench = new(options);
-            foreach ((string name, Func<CostBench, CostTable> run) in s_all)
-            {
-                if (options.Names.Count > 0 && !options.Names.Contains(name)) continue;
-                CostTable table = run(bench);
-                tables.Add(table);
-                bench.Progress.Clear();
-                Console.Write(table);
-            }
-            string path = LoadReport.Path(options.Out, "cost");
-            File.WriteAllText(path + ".md", $"# Cost as things grow\n\n{DateTime.UtcNow:yyyy-MM-dd HH:mm} UTC, {Machine.Description}, {bench.Processors.Description}.\n\n{string.Concat(tables)}");
-            File.WriteAllText(path + ".json", JsonSerializer.Serialize(tables, new JsonSerializerOptions { WriteIndented = true, PropertyNamingPolicy = JsonNamingPolicy.CamelCase, NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals }));
-            Console.WriteLine($"Written to {path}.md and {path}.json.");
+            Console.Write(Help);
             return 0;
         }
-        catch (BenchException e)
-        {
-            Console.Error.WriteLine($"bench cost: {e.Message}");
-            return 2;
-        }
+        return BenchCommand.Run("cost", () => Run(LoadOptions.Parse(args, WarmUpSeconds), args));
     }
+
+    private static int Run(LoadOptions options, string[] args)
+    {
+        if (options.Names.FirstOrDefault(static name => !s_all.Any(one => one.Name == name)) is { } unknown)
+            throw new UsageException($"nothing called {unknown} grows here: {string.Join(", ", s_all.Select(static one => one.Name))}");
+        List<CostTable> tables = [];
+        using CostBench bench = new(options);
+        DateTime began = DateTime.UtcNow;
+        foreach ((string name, Func<CostBench, CostTable> run) in s_all)
+        {
+            if (options.Names.Count > 0 && !options.Names.Contains(name)) continue;
+            CostTable table = run(bench);
+            tables.Add(table);
+            Progress.EndLine();
+            Console.Write(table);
+        }
+        string path = LoadReport.Path(options.Out, "cost"), command = LoadOptions.Typed("cost", args);
+        File.WriteAllText(path + ".md", $"# Cost as things grow\n\n`{command}`, {began:yyyy-MM-dd HH:mm} UTC, {Machine.Description}, {bench.Processors.Description}. Turbo {Turbo.Server.Cli.Usage.Version}.\n\n{string.Concat(tables)}");
+        File.WriteAllText(path + ".json", JsonSerializer.Serialize(tables, new JsonSerializerOptions { WriteIndented = true, PropertyNamingPolicy = JsonNamingPolicy.CamelCase, NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals }));
+        Console.WriteLine($"Written to {path}.md and {path}.json.");
+        return 0;
+    }
+
+    private static string Help => $"""
+        usage: scripts/bench cost [WHAT...] [OPTION...]
+
+        What one operation costs Turbo as something grows: {string.Join(", ", s_all.Select(static one => one.Name))} (all of them unless some are named).
+
+        options (--rounds, --rate and --connections have no meaning here; --targets takes turbo or turbo-aot):
+        {LoadOptions.Help(WarmUpSeconds)}
+        Exit codes: 0; 1 where an answer was wrong or a server did not start; 2 for a wrong command line; 130 after Ctrl-C.
+
+        """;
 }
 
 /// <summary>What the tables are made with.</summary>
@@ -60,7 +76,7 @@ internal sealed class CostBench : IDisposable
     {
         Options = options;
         string name = options.Targets.FirstOrDefault() ?? "turbo";
-        _target = Target.All().FirstOrDefault(t => t.Name == name && t.IsTurbo) ?? throw new BenchException($"{name} is no Turbo that is built here");
+        _target = Target.All().FirstOrDefault(t => t.Name == name && t.IsTurbo) ?? throw new UsageException($"{name} is no Turbo that is built here");
         Processors = Processors.Split();
         _upstream = Target.StartUpstream(Processors);
     }
@@ -72,13 +88,16 @@ internal sealed class CostBench : IDisposable
     public Progress Progress { get; } = new(0);
 
     /// <summary>A folder for a database that is filled before the server starts.</summary>
-    public static string NewFolder() => Directory.CreateTempSubdirectory("turbo-cost-").FullName;
+    public static string NewFolder() => Scratch.NewFolder("turbo-cost-");
 
     /// <summary>Starts Turbo, on the database of the folder where there is one; passwords cost next to nothing.</summary>
     public ServerProcess Start(string? folder = null, bool keepsFolder = false) => _target.Start(Role.Proxy, Processors, _upstream.EndPoint.Port, new Dictionary<string, string> { ["BCRYPT_COST"] = "4", ["MAX_CONNECTIONS"] = "20000", ["LOGIN_ATTEMPTS"] = "1000000" }, folder, keepsFolder);
 
-    /// <summary>Puts on load until what runs is compiled for good.</summary>
-    public void WarmUp(ServerProcess server, Func<Visitor> visit, int connections) => Checked(Measuring.WarmUp(server, visit, connections, Options.WarmUp));
+    /// <summary>Puts on load of a kind until what runs is compiled for good.</summary>
+    public void WarmUp(ServerProcess server, string kind, Func<Visitor> visit, int connections)
+    {
+        if (Load.WarmUp.Run(server, kind, visit, connections, Options.WarmUp, Progress) is { } last) Checked(last);
+    }
 
     public Measurement Measure(ServerProcess server, Func<Visitor> visit, int connections) => Checked(Measuring.Run(server, visit, connections, Options.Seconds));
 
@@ -86,5 +105,10 @@ internal sealed class CostBench : IDisposable
     public static Measurement Checked(Measurement measurement) =>
         measurement.Failures == 0 ? measurement : throw new BenchException($"{measurement.Failures} failures, the first: {measurement.FirstFailure}");
 
-    public void Dispose() => _upstream.Dispose();
+    public void Dispose()
+    {
+        _upstream.Dispose();
+        // Those of sizes that did not come to their end.
+        Scratch.DeleteAll();
+    }
 }

@@ -13,7 +13,7 @@ internal static class GrowingChats
             "A prompt takes the last exchanges from the cache, or off the end of an index. /chat/read answers with the messages, up to CHAT_MESSAGES, so it grows with them, and the cost of each is what it tells.");
         foreach (int size in (int[])[10, 100, 1000, 10_000])
         {
-            bench.Progress.Step($"chat: {size}");
+            bench.Progress.Step("chat", $"{size:N0} messages");
             string folder = CostBench.NewFolder();
             // Prompts add messages: many chats, so that none grows much.
             int chats = Math.Clamp(20_000 / size, 8, 1000);
@@ -27,10 +27,10 @@ internal static class GrowingChats
             using ServerProcess server = bench.Start(folder);
             server.Token = CostDatabase.Token(0);
             Func<Visitor> read = Read(server, ids);
-            bench.WarmUp(server, read, Asking);
+            bench.WarmUp(server, "read", read, Asking);
             Measurement reading = bench.Measure(server, read, Asking);
             Func<Visitor> prompt = Prompt(server, ids);
-            bench.WarmUp(server, prompt, Asking);
+            bench.WarmUp(server, "prompt", prompt, Asking);
             Measurement prompting = bench.Measure(server, prompt, Asking);
             table.Add(size, prompting.CpuMicroseconds, prompting.P50Microseconds, reading.CpuMicroseconds, reading.CpuMicroseconds / size);
         }

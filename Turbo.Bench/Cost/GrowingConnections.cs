@@ -13,10 +13,11 @@ internal static class GrowingConnections
             "At 1 and 10 a wakeup of the event loop has few requests to share it; from 100 on it is shared by 64. Beyond, each request touches memory that no processor cache holds any more, in the server and in the kernel.");
         using ServerProcess server = bench.Start();
         Func<Visitor> visit = Visit(server);
-        bench.WarmUp(server, visit, Asking);
+        bench.Progress.Step("connections", "64 that ask");
+        bench.WarmUp(server, "session", visit, Asking);
         foreach (int size in (int[])[1, 10, 100, 1000, 10_000])
         {
-            bench.Progress.Step($"connections: {size}");
+            bench.Progress.Step("connections", $"{size:N0}");
             using LoadLoop loop = new(server.EndPoint);
             Visitor[] visitors = Measuring.Connect(loop, visit, size);
             Measurement m = CostBench.Checked(Measuring.Run(server, loop, visitors, bench.Options.Seconds, 0, Asking));

@@ -19,7 +19,7 @@ internal static class GrowingEvents
         int rows = 0;
         foreach (int size in (int[])[1000, 10_000, 100_000, 1_000_000])
         {
-            bench.Progress.Step($"events: {size}");
+            bench.Progress.Step("events", $"{size:N0} rows");
             using (CostDatabase database = new(folder))
             {
                 if (rows == 0) database.AddUsers(0, 1);
@@ -33,11 +33,11 @@ internal static class GrowingEvents
             server.Token = CostDatabase.Token(0);
             byte[][] requests = [Scenario.Request(server, "GET", "/user/session", "")];
             Expected expected = Expected.Containing("\"user\":{");
-            bench.WarmUp(server, () => new HttpVisitor(requests, expected), Asking);
+            bench.WarmUp(server, "session", () => new HttpVisitor(requests, expected), Asking);
             Measurement m = bench.Measure(server, () => new HttpVisitor(requests, expected), Asking);
             table.Add(size, m.CpuMicroseconds, last, ofUser, hour, all, all * 1000 / size);
         }
-        Directory.Delete(folder, recursive: true);
+        Scratch.Delete(folder);
         return table;
     }
 

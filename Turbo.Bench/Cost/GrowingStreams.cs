@@ -12,10 +12,11 @@ internal static class GrowingStreams
         CostTable table = new("streams", $"proxied event streams at a time, about {EventsPerSecond:N0} events a second in all but the first two", ["CPU µs, event", "events a second", "p50 µs", "p99 µs"],
             "One stream of an event a millisecond is as fast as the upstream's clock ticks, so 1 and 10 have fewer events, and each wakes the server for itself. From 100 on events of several streams share a wakeup. The request that asks for a stream counts with its events, at least ten. Latency is from the upstream's write to the client's read.");
         using ServerProcess server = bench.Start();
-        bench.WarmUp(server, Scenario.Streams(server, 20, 10_000), 40);
+        bench.Progress.Step("streams", "many events");
+        bench.WarmUp(server, "streams", Scenario.Streams(server, 50, 1000), 100);
         foreach (int size in (int[])[1, 10, 100, 500, 2000])
         {
-            bench.Progress.Step($"streams: {size}");
+            bench.Progress.Step("streams", $"{size:N0} at a time");
             int interval = Math.Max(1000, size * 1_000_000 / EventsPerSecond);
             int events = (int)Math.Max(bench.Options.Seconds * 1_000_000 / interval, 10);
             Measurement m = bench.Measure(server, Scenario.Streams(server, events, interval), size);

@@ -15,7 +15,7 @@ internal static class GrowingUsers
             "A login is a look-up in the index of usernames and the least work that bcrypt does (cost 4 here; the default of 10 is 64 times as much, on threads of its own). A known session is one look-up in memory, the first request of one a look-up in the database too. The deeper index shows there alone.");
         foreach (int size in (int[])[1, 100, 10_000, 100_000])
         {
-            bench.Progress.Step($"users: {size}");
+            bench.Progress.Step("users", $"{size:N0}");
             string folder = CostBench.NewFolder();
             using (CostDatabase database = new(folder))
             {
@@ -25,10 +25,10 @@ internal static class GrowingUsers
             using ServerProcess server = bench.Start(folder);
             int[] known = [.. Enumerable.Range(0, Math.Min(size, Known)).Select(i => (int)((long)i * size / Math.Min(size, Known)))];
             Func<Visitor> session = Sessions(server, known);
-            bench.WarmUp(server, session, Asking);
+            bench.WarmUp(server, "session", session, Asking);
             Measurement warm = bench.Measure(server, session, Asking);
             Func<Visitor> login = Logins(server, known);
-            bench.WarmUp(server, login, Asking);
+            bench.WarmUp(server, "login", login, Asking);
             Measurement logins = bench.Measure(server, login, Asking);
             table.Add(size, logins.CpuMicroseconds, warm.CpuMicroseconds, size >= 10_000 ? First(bench, server, size, known) : double.NaN);
         }
@@ -38,7 +38,7 @@ internal static class GrowingUsers
     // Each session once; together they are all that are not known yet, or a part of them that takes a second or so.
     private static double First(CostBench bench, ServerProcess server, int size, int[] known)
     {
-        bench.Progress.Step($"users: {size}, first requests");
+        bench.Progress.Step("users", $"{size:N0}, first requests");
         int[] fresh = [.. Enumerable.Range(0, size).Except(known).Take(Fresh)];
         using LoadLoop loop = new(server.EndPoint);
         List<Visitor> visitors = [.. fresh.Chunk(fresh.Length / Asking + 1).Select(part => Sessions(server, part)())];

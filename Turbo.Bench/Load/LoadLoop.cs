@@ -21,7 +21,7 @@ internal sealed unsafe class LoadLoop : IDisposable
 
     public LoadLoop(IPEndPoint server)
     {
-        if (!Libc.IsSupported) throw new PlatformNotSupportedException("the load client needs Linux on x86-64 or arm64");
+        if (!Libc.IsSupported) throw new BenchException("the load client needs Linux on x86-64 or arm64");
         _server = server;
         _epoll = Libc.EpollCreate(Libc.CloseOnExec);
         if (_epoll < 0) throw Libc.ToException(Libc.Errno);

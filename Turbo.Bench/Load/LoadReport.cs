@@ -14,7 +14,8 @@ internal static class LoadReport
     {
         path = Path(path, "load");
         StringBuilder text = new();
-        text.Append($"# Load\n\n{result.Began:yyyy-MM-dd HH:mm} UTC, {result.Machine}, {result.Pinning}, {result.Rounds} interleaved rounds of {Figure(result.Seconds)} s.\n");
+        text.Append($"# Load\n\n`{result.Command}`, {result.Began:yyyy-MM-dd HH:mm} UTC, {result.Machine}, {result.Pinning}. {result.Versions}.\n");
+        text.Append($"{Rounds(result)}, after a warm-up of {Number(result.WarmUp)} s of processor time. Ratios are of Turbo to the server of the row: below 1 Turbo takes less.\n");
         foreach (ScenarioResult scenario in result.Scenarios) text.Append('\n').Append(Table(scenario));
         using (StringWriter failures = new(CultureInfo.InvariantCulture))
         {
@@ -42,7 +43,7 @@ internal static class LoadReport
         text.Append($"## {scenario.Name}: {scenario.Title}\n\n");
         text.Append(scenario.IsIdle
             ? "| server | KB a connection | Turbo to it |\n|---|---|---|\n"
-            : $"| server | CPU µs a {scenario.Unit} | range | Turbo to it | {scenario.Unit}s a second | server CPU | p50 µs | p99 µs | p99.9 µs |\n|---|---|---|---|---|---|---|---|---|\n");
+            : $"| server | CPU µs {(scenario.Unit == "event" ? "an" : "a")} {scenario.Unit} | range | Turbo to it | {scenario.Unit}s a second | server CPU | p50 µs | p99 µs | p99.9 µs |\n|---|---|---|---|---|---|---|---|---|\n");
         TargetResult? ours = scenario.Targets.FirstOrDefault(static t => t.Target == "turbo") ?? scenario.Targets.FirstOrDefault(static t => t.Target.StartsWith("turbo", StringComparison.Ordinal));
         foreach (TargetResult target in scenario.Targets)
         {
@@ -71,6 +72,12 @@ internal static class LoadReport
         }
         return any;
     }
+
+    /// <summary>What the figures are of.</summary>
+    public static string Rounds(LoadResult result) =>
+        result.Rounds == 1 ? $"One round of {Number(result.Seconds)} s" : $"Medians of {result.Rounds} interleaved rounds of {Number(result.Seconds)} s";
+
+    private static string Number(double value) => value.ToString(CultureInfo.InvariantCulture);
 
     /// <summary>Three digits that count.</summary>
     public static string Figure(double value) => value switch

@@ -46,7 +46,7 @@ internal sealed record TargetResult(string Target, List<Measurement> Rounds)
 }
 
 /// <summary>A scenario with all its targets.</summary>
-internal sealed record ScenarioResult(string Name, string Title, string Unit, bool IsIdle, double Rate, List<TargetResult> Targets)
+internal sealed record ScenarioResult(string Name, string Title, string Unit, Role Role, bool IsIdle, double Rate, List<TargetResult> Targets)
 {
     /// <summary>The figure that servers are compared by.</summary>
     public double Cost(Measurement measurement) => IsIdle ? measurement.Bytes : measurement.CpuMicroseconds;
@@ -64,6 +64,15 @@ internal sealed record LoadResult
     public required int Rounds { get; init; }
 
     public required double Seconds { get; init; }
+
+    /// <summary>What was typed.</summary>
+    public string Command { get; init; } = "scripts/bench load";
+
+    /// <summary>Seconds of processor time of a server's first warm-up.</summary>
+    public double WarmUp { get; init; }
+
+    /// <summary>What was measured, such as "Turbo 0.1.0, Kestrel and YARP 10.0.0, nginx 1.22.1".</summary>
+    public string Versions { get; init; } = "";
 
     public List<ScenarioResult> Scenarios { get; init; } = [];
 }

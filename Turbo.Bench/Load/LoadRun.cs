@@ -69,6 +69,7 @@ internal sealed class LoadRun
         }
         while (Stopwatch.GetTimestamp() is long now && now < _end && _loop.Open > 0)
         {
+            Interrupt.Check();
             AskNext(now);
             _loop.Wait(Patience(now));
         }
@@ -128,7 +129,13 @@ internal sealed class LoadRun
     private void Finish(IReadOnlyList<Visitor> visitors)
     {
         long late = Stopwatch.GetTimestamp() + (long)(s_grace.TotalSeconds * Stopwatch.Frequency);
-        while (_asking > 0 && Stopwatch.GetTimestamp() < late && visitors.Any(static v => v.IsAsking && !v.IsClosed)) _loop.Wait(10);
+        while (_asking > 0 && Stopwatch.GetTimestamp() < late && visitors.Any(static v => v.IsAsking && !v.IsClosed))
+        {
+            Interrupt.Check();
+            _loop.Wait(10);
+        }
+        // The terminal interrupts the servers too: what they then ended is no failure of theirs.
+        Interrupt.Check();
         Elapsed = Stopwatch.GetElapsedTime(_start);
         foreach (Visitor visitor in visitors)
         {

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Net.Sockets;
 
 namespace Turbo.Bench.Load;
@@ -20,25 +19,6 @@ internal static class Measuring
         using LoadLoop loop = new(server.EndPoint);
         Visitor[] visitors = Connect(loop, visit, connections);
         return Run(server, loop, visitors, seconds, rate, maxAsking);
-    }
-
-    /// <summary>
-    /// Runs visitors until the server has spent so many seconds of processor time, and not much longer where they ask for
-    /// little: code that is compiled as it runs settles with work done, and on a busy machine work takes its time.
-    /// </summary>
-    public static Measurement WarmUp(ServerProcess server, Func<Visitor> visit, int connections, double seconds)
-    {
-        using LoadLoop loop = new(server.EndPoint);
-        Visitor[] visitors = Connect(loop, visit, connections);
-        double end = server.CpuSeconds() + seconds;
-        long started = Stopwatch.GetTimestamp();
-        Measurement last;
-        do
-        {
-            last = Run(server, loop, visitors, Math.Min(0.25, seconds));
-        }
-        while (last.Failures == 0 && server.CpuSeconds() < end && Stopwatch.GetElapsedTime(started).TotalSeconds < 2 * seconds);
-        return last;
     }
 
     /// <summary>The same with visitors that are connected.</summary>
@@ -67,6 +47,8 @@ internal static class Measuring
     /// <summary>What so many connections take of the server's memory, when each has had an answer and is idle.</summary>
     public static Measurement Idle(ServerProcess server, Func<Visitor> visit, int connections)
     {
+        // What is compiled in the background is done by then.
+        Thread.Sleep(s_settle);
         long before = server.ResidentBytes();
         using LoadLoop loop = new(server.EndPoint);
         Visitor[] visitors = Connect(loop, visit, connections);
@@ -99,30 +81,6 @@ internal static class Measuring
     private static void OnceEach(LoadLoop loop, Visitor[] visitors)
     {
         foreach (Visitor[] few in visitors.Chunk(16)) new LoadRun(loop).Once(few);
-    }
-}
-
-/// <summary>Says what goes on, on a terminal in one line that is written over, else in a line for each scenario.</summary>
-/// <param name="steps">How many there are; 0 is not known.</param>
-internal sealed class Progress(int steps)
-{
-    private readonly bool _isTerminal = !Console.IsErrorRedirected;
-    private int _step;
-    private string _last = "";
-
-    public void Step(string what)
-    {
-        _step++;
-        string scenario = what.Split(':')[0];
-        string at = steps > 0 ? $"[{_step}/{steps}] " : "";
-        if (_isTerminal) Console.Error.Write($"\r\x1b[K{at}{what}");
-        else if (scenario != _last) Console.Error.WriteLine($"{at}{scenario}");
-        _last = scenario;
-    }
-
-    public void Clear()
-    {
-        if (_isTerminal) Console.Error.Write("\r\x1b[K");
     }
 }
 

@@ -17,6 +17,12 @@ internal sealed record Scenario(string Name, string Title, string Unit, Role Rol
     /// <summary>Requests a second of an open loop; 0 is a closed one.</summary>
     public double Rate { get; init; }
 
+    /// <summary>The kind of work that servers are warmed up for.</summary>
+    public string Kind { get; init; } = Name;
+
+    /// <summary>Visitors to warm a server up, where its own ask for too little to do that soon.</summary>
+    public Func<ServerProcess, Func<Visitor>>? WarmVisit { get; init; }
+
     public bool NeedsWebSockets { get; init; }
 
     /// <summary>Whether only Turbo has it.</summary>
@@ -34,14 +40,15 @@ internal sealed record Scenario(string Name, string Title, string Unit, Role Rol
         new("plaintext", $"plaintext, {connections} connections", "request", Role.Web, connections, static server => Same(server, "/plaintext", "Hello, World!")),
         new("pipelined", $"plaintext, {connections} connections, 16 deep", "request", Role.Web, connections, static server => Same(server, "/plaintext", "Hello, World!", 16)),
         new("json", $"JSON, {connections} connections", "request", Role.Web, connections, static server => Same(server, "/json", """{"message":"Hello, World!"}""")),
-        new("latency", $"plaintext at {rate:0} requests a second whatever the server does", "request", Role.Web, connections, static server => Same(server, "/plaintext", "Hello, World!")) { Rate = rate },
+        new("latency", $"plaintext at {rate:0} requests a second whatever the server does", "request", Role.Web, connections, static server => Same(server, "/plaintext", "Hello, World!")) { Rate = rate, Kind = "plaintext" },
         new("websocket", $"WebSocket echo, {connections} connections, 32 octets", "message", Role.Web, connections, static _ => static () => new WebSocketVisitor()) { NeedsWebSockets = true },
         new("proxy", $"proxied GET of 1 KB, {connections} connections", "request", Role.Proxy, connections, static server => Same(server, "/v1/models", UpstreamPeer.Models)),
         new("chat", $"proxied chat completion, {connections} connections", "request", Role.Proxy, connections, static server => Post(server, "/v1/chat/completions", CompletionRequest, Expected.Exactly(UpstreamPeer.Completion))),
-        new("sse", "proxied event streams, 100 at a time, an event every 10 ms in each", "event", Role.Proxy, 100, static server => Streams(server, 50, 10_000)),
+        new("proxy-latency", $"proxied GET at {rate:0} requests a second whatever the server does", "request", Role.Proxy, connections, static server => Same(server, "/v1/models", UpstreamPeer.Models)) { Rate = rate, Kind = "proxy" },
+        new("sse", "proxied event streams, 100 at a time, an event every 10 ms in each", "event", Role.Proxy, 100, static server => Streams(server, 50, 10_000)) { WarmVisit = static server => Streams(server, 50, 1000) },
         new("session", $"/user/session, {connections} connections", "request", Role.Proxy, connections, static server => Containing(server, "GET", "/user/session", "", "\"user\":{")) { IsTurboOnly = true },
         new("prompt", "/chat/prompt, 16 connections, each with a chat", "request", Role.Proxy, 16, Prompts) { IsTurboOnly = true },
-        new("idle", "memory of an idle connection, after one request on each of 2,000", "connection", Role.Web, 2000, static server => Same(server, "/plaintext", "Hello, World!")) { IsIdle = true },
+        new("idle", "memory of an idle connection, after one request on each of 5,000", "connection", Role.Web, 5000, static server => Same(server, "/plaintext", "Hello, World!")) { IsIdle = true },
     ];
 
     private const string CompletionRequest = """{"model":"bench-1","messages":[{"role":"user","content":"hello there"}]}""";

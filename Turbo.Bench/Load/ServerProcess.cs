@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
-using System.Runtime.InteropServices;
 
 namespace Turbo.Bench.Load;
 
@@ -10,15 +9,14 @@ internal sealed class ServerProcess : IDisposable
 {
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
 
+    // A port that was free is another's before the server takes it: rare, and worth another try.
+    private const int MaxTries = 3;
+
     // Those that run. However this process ends, they end with it.
     private static readonly HashSet<ServerProcess> s_all = [];
-    private static readonly PosixSignalRegistration s_interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, End);
-    private static readonly PosixSignalRegistration s_term = PosixSignalRegistration.Create(PosixSignal.SIGTERM, End);
 
     private readonly Process _process;
     private readonly bool _keepsFolder;
-
-    static ServerProcess() => AppDomain.CurrentDomain.UnhandledException += static (_, _) => StopAll();
 
     private ServerProcess(string name, string folder, bool keepsFolder, int port, ProcessStartInfo start)
     {
@@ -26,19 +24,12 @@ internal sealed class ServerProcess : IDisposable
         Name = name;
         Folder = folder;
         EndPoint = new IPEndPoint(IPAddress.Loopback, port);
-        long started = Stopwatch.GetTimestamp();
-        _process = Process.Start(start)!;
-        lock (s_all) s_all.Add(this);
-        try
+        lock (s_all)
         {
-            AwaitReady();
+            Interrupt.Check();
+            _process = Process.Start(start)!;
+            s_all.Add(this);
         }
-        catch
-        {
-            Dispose();
-            throw;
-        }
-        StartTime = Stopwatch.GetElapsedTime(started);
     }
 
     public string Name { get; }
@@ -49,10 +40,10 @@ internal sealed class ServerProcess : IDisposable
 
     public int Id => _process.Id;
 
-    /// <summary>From its start to the first connection that it took.</summary>
-    public TimeSpan StartTime { get; }
+    /// <summary>Whether nothing of it is compiled as it runs.</summary>
+    public bool IsCompiledAhead { get; init; }
 
-    /// <summary>The work that it has been measured with: what is compiled at run time is warm for that.</summary>
+    /// <summary>The kinds of work that it has been warmed up for.</summary>
     public HashSet<string> WarmFor { get; } = [];
 
     /// <summary>What the client sends as Bearer; for servers with users.</summary>
@@ -65,15 +56,34 @@ internal sealed class ServerProcess : IDisposable
     /// <param name="processor">Where it runs; null is anywhere.</param>
     /// <param name="folder">Where it runs, if that is there already.</param>
     /// <param name="keepsFolder">Whether that stays when it stops.</param>
-    public static ServerProcess Start(string name, Func<string, int, string[]> command, Func<int, Dictionary<string, string>>? environment, int? processor, string? folder = null, bool keepsFolder = false)
+    /// <param name="isCompiledAhead">Whether nothing of it is compiled as it runs.</param>
+    /// <exception cref="BenchException">It ended, or took no connection within half a minute; the message has the end of what it printed.</exception>
+    public static ServerProcess Start(string name, Func<string, int, string[]> command, Func<int, Dictionary<string, string>>? environment, int? processor, string? folder = null, bool keepsFolder = false, bool isCompiledAhead = false)
     {
-        folder ??= Directory.CreateTempSubdirectory($"turbo-bench-{name}-").FullName;
-        int port = FreePort();
-        // A shell that becomes the server: what it prints goes to a file, so that nobody need read it meanwhile.
-        ProcessStartInfo start = new("/bin/sh", ["-c", "exec \"$@\" >>output.log 2>&1", "sh", .. Processors.Pinned(processor, command(folder, port))]) { WorkingDirectory = folder };
-        foreach (Turbo.Server.OptionRow row in Turbo.Server.AppOptions.Table) start.Environment.Remove(row.Name);
-        foreach ((string key, string value) in environment?.Invoke(port) ?? []) start.Environment[key] = value;
-        return new ServerProcess(name, folder, keepsFolder, port, start);
+        folder ??= Scratch.NewFolder($"turbo-bench-{name}-");
+        for (int tries = 1; ; tries++)
+        {
+            int port = FreePort();
+            // A shell that becomes the server: what it prints goes to a file, so that nobody need read it meanwhile.
+            ProcessStartInfo start = new("/bin/sh", ["-c", "exec \"$@\" >output.log 2>&1", "sh", .. Processors.Pinned(processor, command(folder, port))]) { WorkingDirectory = folder };
+            foreach (Turbo.Server.OptionRow row in Turbo.Server.AppOptions.Table) start.Environment.Remove(row.Name);
+            foreach ((string key, string value) in environment?.Invoke(port) ?? []) start.Environment[key] = value;
+            ServerProcess server = new(name, folder, keepsFolder, port, start) { IsCompiledAhead = isCompiledAhead };
+            try
+            {
+                server.AwaitReady();
+                return server;
+            }
+            catch (BenchException) when (tries < MaxTries && server.Output().Contains("in use", StringComparison.OrdinalIgnoreCase))
+            {
+                server.Stop();
+            }
+            catch
+            {
+                server.Dispose();
+                throw;
+            }
+        }
     }
 
     public double CpuSeconds() => ProcessTree.CpuSeconds(Id);
@@ -81,6 +91,21 @@ internal sealed class ServerProcess : IDisposable
     public long ResidentBytes() => ProcessTree.ResidentBytes(Id);
 
     public void Dispose()
+    {
+        Stop();
+        if (!_keepsFolder) Scratch.Delete(Folder);
+    }
+
+    /// <summary>Ends all that run, and deletes what they have written.</summary>
+    public static void StopAll()
+    {
+        ServerProcess[] all;
+        lock (s_all) all = [.. s_all];
+        foreach (ServerProcess one in all) one.Stop();
+        Scratch.DeleteAll();
+    }
+
+    private void Stop()
     {
         lock (s_all)
         {
@@ -96,20 +121,6 @@ internal sealed class ServerProcess : IDisposable
             }
         }
         _process.Dispose();
-        if (!_keepsFolder) Directory.Delete(Folder, recursive: true);
-    }
-
-    private static void End(PosixSignalContext signal)
-    {
-        StopAll();
-        Environment.Exit(130);
-    }
-
-    private static void StopAll()
-    {
-        ServerProcess[] all;
-        lock (s_all) all = [.. s_all];
-        foreach (ServerProcess one in all) one.Dispose();
     }
 
     private void AwaitReady()
@@ -117,6 +128,7 @@ internal sealed class ServerProcess : IDisposable
         long started = Stopwatch.GetTimestamp();
         while (true)
         {
+            Interrupt.Check();
             using Socket probe = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
             try
             {
@@ -129,16 +141,14 @@ internal sealed class ServerProcess : IDisposable
             }
             catch (SocketException)
             {
-                throw new BenchException($"{Name} did not start: {Tail()}");
+                string output = Output().Trim();
+                string what = _process.HasExited ? $"ended with exit code {_process.ExitCode}" : $"took no connection within {s_patience.TotalSeconds:0} s";
+                throw new BenchException($"{Name} {what}: {(output.Length > 0 ? output[Math.Max(0, output.Length - 2000)..] : "it printed nothing")}");
             }
         }
     }
 
-    private string Tail()
-    {
-        string output = File.ReadAllText(Path.Combine(Folder, "output.log"));
-        return output[Math.Max(0, output.Length - 2000)..];
-    }
+    private string Output() => Path.Combine(Folder, "output.log") is var file && File.Exists(file) ? File.ReadAllText(file) : "";
 
     private static int FreePort()
     {
@@ -147,6 +157,3 @@ internal sealed class ServerProcess : IDisposable
         return ((IPEndPoint)socket.LocalEndPoint!).Port;
     }
 }
-
-/// <summary>Something that keeps a benchmark from being right: told in one line.</summary>
-internal sealed class BenchException(string message) : Exception(message);

@@ -63,7 +63,7 @@ internal sealed record Target(string Name, bool IsCompiledAhead, bool HasWebSock
     {
         ServerProcess server = ServerProcess.Start(
             Name, (scratch, port) => role == Role.Web ? Web!(scratch, port) : Proxy!(scratch, port, upstreamPort),
-            port => Variables(port, upstreamPort, settings), processors.Server, folder, keepsFolder);
+            port => Variables(port, upstreamPort, settings), processors.Server, folder, keepsFolder, IsCompiledAhead);
         try
         {
             if (IsTurbo && role == Role.Proxy) SignUp(server);
@@ -93,7 +93,13 @@ internal sealed record Target(string Name, bool IsCompiledAhead, bool HasWebSock
 
     private Dictionary<string, string> Variables(int port, int upstreamPort, IReadOnlyDictionary<string, string>? settings)
     {
-        Dictionary<string, string> variables = new() { ["DOTNET_TieredPGO"] = "1" };
+        Dictionary<string, string> variables = new()
+        {
+            ["DOTNET_TieredPGO"] = "1",
+            // Bound to one processor, a server of .NET waits ten times as long before it compiles what is hot. That is the
+            // pinning's doing: on the machine that it is meant for it has them all.
+            ["DOTNET_TC_DelaySingleProcMultiplier"] = "1",
+        };
         if (!IsTurbo) return variables;
         variables["ADDRESS"] = $"127.0.0.1:{port}";
         variables["OPENAI_API_URL"] = $"http://127.0.0.1:{upstreamPort}";

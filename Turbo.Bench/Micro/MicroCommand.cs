@@ -16,13 +16,29 @@ namespace Turbo.Bench.Micro;
 /// </summary>
 internal static class MicroCommand
 {
+    private const string Usage = """
+        usage: scripts/bench micro [FILTER...] [--full] [--list]
+
+        Single operations beside those of other libraries, by BenchmarkDotNet.
+
+          FILTER    part of a benchmark's name; several are any of them
+          --full    each in a process of its own until the figure stands: an hour or more for all
+          --list    names the benchmarks and runs none
+
+        """;
+
     public static int Run(string[] args)
     {
+        if (LoadOptions.AsksForHelp(args))
+        {
+            Console.Write(Usage);
+            return 0;
+        }
         bool isFull = args.Contains("--full");
         string[] filters = [.. args.Where(static arg => !arg.StartsWith('-')).Select(static filter => filter.Contains('*') ? filter : $"*{filter}*")];
         if (args.FirstOrDefault(static arg => arg.StartsWith('-') && arg is not ("--full" or "--list")) is { } unknown)
         {
-            Console.Error.WriteLine($"bench micro: {unknown} is no option: [FILTER...] [--full] [--list]");
+            Console.Error.WriteLine($"bench micro: {unknown} is no option; --help names them");
             return 2;
         }
         Job job = isFull ? Job.Default : Job.ShortRun.WithToolchain(InProcessEmitToolchain.Instance);
