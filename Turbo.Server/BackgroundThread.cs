@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace Turbo.Server;
 
 /// <summary>
-/// Threads that compute or store for whoever waits anyway. Where processors are scarce they give way to the event loops,
+/// Threads that compute, store or write for whoever waits anyway. Where processors are scarce they give way to the event loops,
 /// so that hashing a password or storing event rows is not felt in what passes through; they still get their share.
 /// </summary>
 internal static class BackgroundThread
@@ -28,6 +28,14 @@ internal static class BackgroundThread
         thread.Start();
         return thread;
     }
+
+    /// <summary>
+    /// Lets whatever waits for this processor go first; nothing where nothing waits. Niceness alone does not: a scheduler
+    /// that is fair gives a thread that waited a while its whole turn (1 to 4 ms) before an event loop that was busy
+    /// meanwhile has its next. To be called every 0.1 ms or so of work that nobody waits for, and not under load, where such
+    /// a thread would get too little.
+    /// </summary>
+    public static void StandBack() => Thread.Yield();
 
     // On Linux niceness is a thread's own. It adds to what the process was started with, and to give way needs no right.
     private static void GiveWay()

@@ -19,6 +19,9 @@ internal sealed class EventWriter : IAsyncDisposable
     /// <summary>The topic on which every event is published.</summary>
     public const string Topic = "events";
 
+    // Rows cleaned and published before whoever else waits for the processor goes first.
+    private const int RowsAtOnce = 8;
+
     private static readonly TimeSpan s_reportFullEvery = TimeSpan.FromSeconds(10);
 
     private readonly EventSink _sink;
@@ -205,10 +208,12 @@ internal sealed class EventWriter : IAsyncDisposable
             while (_flushes.TryDequeue(out TaskCompletionSource? flush))
                 flushes.Add(flush);
             _queue.TakeAll(rows);
-            foreach (EventRow row in rows)
+            for (int i = 0; i < rows.Count; i++)
             {
-                row.Id = _ids.Next(row.CreatedAt);
-                Publish(row);
+                rows[i].Id = _ids.Next(rows[i].CreatedAt);
+                Publish(rows[i]);
+                if (i % RowsAtOnce == RowsAtOnce - 1 && rows.Count < _options.BatchRows)
+                    BackgroundThread.StandBack();
             }
             await StoreAllAsync(rows);
             rows.Clear();

@@ -14,7 +14,7 @@ internal sealed class LogWriter : IDisposable
     /// <summary>Default bound of the queue, and so of what a blocked stdout can hold back.</summary>
     public const int DefaultCapacityBytes = 1 << 20;
 
-    private static readonly TimeSpan s_doze = TimeSpan.FromMilliseconds(5);
+    private static readonly TimeSpan s_doze = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan s_retry = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan s_stopWait = TimeSpan.FromSeconds(2);
 
@@ -40,8 +40,7 @@ internal sealed class LogWriter : IDisposable
         _time = time;
         _ring = new LogRing(capacityBytes);
         _batch = new byte[Math.Max(capacityBytes / 4, LogLine.MaxBytes)];
-        _thread = new Thread(static writer => ((LogWriter)writer!).Run()) { IsBackground = true, Name = "log" };
-        _thread.Start(this);
+        _thread = BackgroundThread.Start("log", Run);
     }
 
     public LogFormat Format => _format;

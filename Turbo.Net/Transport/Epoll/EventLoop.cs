@@ -112,6 +112,7 @@ internal sealed unsafe class EventLoop
     private void Run()
     {
         s_current = this;
+        Libc.TakeShortTurns();
         byte[] events = GC.AllocateUninitializedArray<byte>(MaxEvents * Libc.EventBytes, pinned: true);
         fixed (byte* first = events)
         {

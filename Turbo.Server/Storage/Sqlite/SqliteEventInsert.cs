@@ -17,6 +17,9 @@ internal sealed class SqliteEventInsert
 
     private const int Columns = 18;
 
+    // Fewer than a full batch's gathered at leisure, and can be stored at leisure.
+    private const int HurriedRows = 256;
+
     // Some rows of usual size. A text that finds no room is copied by SQLite.
     private const int TextBytes = 128 * 1024;
 
@@ -36,7 +39,11 @@ internal sealed class SqliteEventInsert
         {
             using SqliteStatement many = session.Use(Many);
             for (; done + Rows <= rows.Count; done += Rows)
+            {
                 Run(many, rows, done, Rows);
+                if (rows.Count < HurriedRows)
+                    BackgroundThread.StandBack();
+            }
         }
         if (done == rows.Count)
             return;
