@@ -27,8 +27,11 @@ internal sealed partial class BenchmarksPageTests
                 string there = targets == 0 ? "turbo" : string.Join(',', words[targets].Split(',').Where(static name => name != "nginx" || IsInstalled(name)));
                 (int code, string printed, string error) = await RunAsync(
                     folder, [.. words[1..], "--seconds", "0.2", "--rounds", "1", "--warmup", "0.1", "--targets", there, "--out", folder.File("load")]);
-                Assert.That(code, Is.Zero, error + printed);
-                Assert.That(printed, Does.Contain("Written to "));
+                Assert.That(printed, Does.Contain("Written to "), error);
+                // In a fifth of a second a busy machine may answer nothing, which is told as a failure.
+                string[] failures = [.. printed.Split('\n').Where(static line => line.StartsWith("FAILED", StringComparison.Ordinal))];
+                Assert.That(failures, Is.All.EndsWith(": nothing was answered"));
+                Assert.That(code, Is.EqualTo(failures.Length == 0 ? 0 : 1), error);
                 Assert.That(folder.File("load.md"), Does.Exist);
                 break;
             case "cost":
