@@ -42,6 +42,9 @@ internal sealed class BalanceSheet
 
     public IReadOnlyList<string> Complaints { get; set; } = [];
 
+    /// <summary>Lines of the log about upstream connections that were reset as they were made.</summary>
+    public int Resets { get; set; }
+
     /// <summary>Request lines of the log.</summary>
     public long Logged { get; set; }
 
@@ -107,7 +110,7 @@ internal sealed class BalanceSheet
         Line("resident memory", Mega(_warm.Resident), Mega(_end.Resident));
         text.Append("\n| requests | |\n|---|---|\n");
         text.Append(CultureInfo.InvariantCulture, $"| logged | {Logged:N0} |\n| event rows in the table | {Rows:N0} |\n| refused before a handler: a line, no row | {Rowless:N0} |\n| event rows lost | {LostRows:N0} |\n");
-        text.Append(CultureInfo.InvariantCulture, $"| answered whole | {Tally.Answered:N0} |\n| broken off visibly, through the proxy | {Tally.Broken:N0} |\n| left by the client, streams and bad bytes included | {Tally.Abandoned:N0} |\n| sent again, the idle connection having been closed | {Tally.Retried:N0} |\n| logged-out streams answered by what the upstream said unasked | {Tally.Mistaken:N0} |\n| hung | {Tally.Hung:N0} |\n| TLS handshakes done | {Tally.Handshakes:N0} |\n| of these ended by the client without close_notify | {Tally.UncleanEnds:N0} |\n");
+        text.Append(CultureInfo.InvariantCulture, $"| answered whole | {Tally.Answered:N0} |\n| broken off visibly, through the proxy | {Tally.Broken:N0} |\n| left by the client, streams and bad bytes included | {Tally.Abandoned:N0} |\n| sent again, the idle connection having been closed | {Tally.Retried:N0} |\n| log lines about upstream connections reset as they were made | {Resets:N0} |\n| logged-out streams answered by what the upstream said unasked | {Tally.Mistaken:N0} |\n| hung | {Tally.Hung:N0} |\n| TLS handshakes done | {Tally.Handshakes:N0} |\n| of these ended by the client without close_notify | {Tally.UncleanEnds:N0} |\n");
         text.Append("\n| what the crowd did | times |\n|---|---|\n");
         foreach ((string action, int times) in Tally.Actions) text.Append(CultureInfo.InvariantCulture, $"| {action} | {times:N0} |\n");
         return text.ToString();

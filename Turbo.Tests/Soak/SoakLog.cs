@@ -11,6 +11,9 @@ internal sealed class SoakLog : Stream
     /// <summary>Lines of requests.</summary>
     public long Requests => Volatile.Read(ref _requests);
 
+    /// <summary>Lines that tell of upstream connections which were reset as they were made: the faults do that.</summary>
+    public int Resets { get; private set; }
+
     /// <summary>Other lines at warn and error: what an operator should have been spared.</summary>
     public List<string> Complaints { get; } = [];
 
@@ -31,6 +34,7 @@ internal sealed class SoakLog : Stream
     private void Take(string line)
     {
         if (line.Contains("\"method\":", StringComparison.Ordinal)) Interlocked.Increment(ref _requests);
+        else if (line.Contains("no connection to the upstream", StringComparison.Ordinal) && line.Contains("Connection reset by peer", StringComparison.Ordinal)) Resets++;
         else if (line.Contains("\"level\":\"warn\"", StringComparison.Ordinal) || line.Contains("\"level\":\"error\"", StringComparison.Ordinal)) Complaints.Add(line);
     }
 
