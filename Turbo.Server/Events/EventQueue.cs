@@ -44,13 +44,18 @@ internal sealed class EventQueue
         }
     }
 
-    /// <summary>Takes all waiting rows, oldest first. They stay counted until returned.</summary>
-    public void TakeAll(List<EventRow> into)
+    /// <summary>Takes all waiting rows, oldest first; gives their bytes. They stay counted until returned.</summary>
+    public long TakeAll(List<EventRow> into)
     {
         int start = into.Count;
+        long bytes = 0;
         for (EventRow? row = Interlocked.Exchange(ref _last, null); row is not null; row = row.Next)
+        {
             into.Add(row);
+            bytes += row.ChargedBytes;
+        }
         into.Reverse(start, into.Count - start);
+        return bytes;
     }
 
     /// <summary>The row is done with: no longer counted, and spare.</summary>

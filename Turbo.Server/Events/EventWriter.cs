@@ -6,7 +6,9 @@ using Turbo.Server.Model;
 namespace Turbo.Server.Events;
 
 /// <summary>Stores a batch, all of it or nothing.</summary>
-internal delegate Task EventSink(IReadOnlyList<EventRow> rows);
+/// <param name="rows">The batch.</param>
+/// <param name="isAtLeisure">Whether so little waits that whoever else wants the processor may go first, time and again.</param>
+internal delegate Task EventSink(IReadOnlyList<EventRow> rows, bool isAtLeisure);
 
 /// <summary>
 /// Event rows from requests to the database and the topic <c>events</c>. A request fills a rented row and hands it in
@@ -207,15 +209,16 @@ internal sealed class EventWriter : IAsyncDisposable
             bool isLast = Volatile.Read(ref _stopping) != 0;
             while (_flushes.TryDequeue(out TaskCompletionSource? flush))
                 flushes.Add(flush);
-            _queue.TakeAll(rows);
+            // Where a batch and more waits, standing back would let it grow.
+            bool isAtLeisure = _queue.TakeAll(rows) < _options.BatchBytes && rows.Count < _options.BatchRows;
             for (int i = 0; i < rows.Count; i++)
             {
                 rows[i].Id = _ids.Next(rows[i].CreatedAt);
                 Publish(rows[i]);
-                if (i % RowsAtOnce == RowsAtOnce - 1 && rows.Count < _options.BatchRows)
+                if (isAtLeisure && i % RowsAtOnce == RowsAtOnce - 1)
                     BackgroundThread.StandBack();
             }
-            await StoreAllAsync(rows);
+            await StoreAllAsync(rows, isAtLeisure);
             rows.Clear();
             foreach (TaskCompletionSource flush in flushes)
                 flush.SetResult();
@@ -259,7 +262,7 @@ internal sealed class EventWriter : IAsyncDisposable
         }
     }
 
-    private async Task StoreAllAsync(List<EventRow> rows)
+    private async Task StoreAllAsync(List<EventRow> rows, bool isAtLeisure)
     {
         for (int start = 0; start < rows.Count;)
         {
@@ -267,7 +270,7 @@ internal sealed class EventWriter : IAsyncDisposable
             long bytes = 0;
             while (count < _options.BatchRows && start + count < rows.Count && (count == 0 || bytes < _options.BatchBytes))
                 bytes += rows[start + count++].HeldBytes;
-            await StoreAsync(rows.GetRange(start, count));
+            await StoreAsync(rows.GetRange(start, count), isAtLeisure);
             for (int i = start; i < start + count; i++)
                 _queue.Return(rows[i]);
             GiveRoom();
@@ -287,14 +290,14 @@ internal sealed class EventWriter : IAsyncDisposable
     }
 
     /// <summary>Stores the rows, however often that has to be tried; gives up only on a row that is refused alone, or when stopping times out.</summary>
-    private async Task StoreAsync(List<EventRow> rows)
+    private async Task StoreAsync(List<EventRow> rows, bool isAtLeisure)
     {
         TimeSpan pause = _options.FirstPause;
         for (int attempt = 1; ; attempt++)
         {
             try
             {
-                await _sink(rows);
+                await _sink(rows, isAtLeisure);
                 Interlocked.Add(ref _stored, rows.Count);
                 if (attempt > 1)
                     _report($"event rows are stored again, after {attempt} attempts", null);
@@ -302,7 +305,7 @@ internal sealed class EventWriter : IAsyncDisposable
             }
             catch (Exception e) when (_isRowsFault(e))
             {
-                await StoreHalvesAsync(rows, e);
+                await StoreHalvesAsync(rows, isAtLeisure, e);
                 return;
             }
             catch (Exception e)
@@ -320,7 +323,7 @@ internal sealed class EventWriter : IAsyncDisposable
         }
     }
 
-    private async Task StoreHalvesAsync(List<EventRow> rows, Exception e)
+    private async Task StoreHalvesAsync(List<EventRow> rows, bool isAtLeisure, Exception e)
     {
         if (rows.Count == 1)
         {
@@ -328,8 +331,8 @@ internal sealed class EventWriter : IAsyncDisposable
             return;
         }
         int half = rows.Count / 2;
-        await StoreAsync(rows.GetRange(0, half));
-        await StoreAsync(rows.GetRange(half, rows.Count - half));
+        await StoreAsync(rows.GetRange(0, half), isAtLeisure);
+        await StoreAsync(rows.GetRange(half, rows.Count - half), isAtLeisure);
     }
 
     private void Lose(int rows, string why, Exception? e)

@@ -21,7 +21,9 @@ internal interface IEventStore
     /// Stores all of them or none; one that is stored already stays as it is, so a batch may be tried again. The rows
     /// are the caller's again when the task completes.
     /// </summary>
-    Task InsertAsync(IReadOnlyList<EventRow> rows);
+    /// <param name="rows">The rows.</param>
+    /// <param name="isAtLeisure">Whether a store that works on this machine may let others have the processor first (<see cref="BackgroundThread.StandBack"/>).</param>
+    Task InsertAsync(IReadOnlyList<EventRow> rows, bool isAtLeisure = false);
 
     Task<IReadOnlyList<EventRecord>> QueryAsync(EventQuery query);
 

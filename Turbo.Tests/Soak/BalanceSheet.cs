@@ -42,8 +42,8 @@ internal sealed class BalanceSheet
 
     public IReadOnlyList<string> Complaints { get; set; } = [];
 
-    /// <summary>Lines of the log about upstream connections that were reset as they were made.</summary>
-    public int Resets { get; set; }
+    /// <summary>Upstream connections that could not be made, and those that the faults reset as they were made; of these some fail later, at their first use.</summary>
+    public (long Failed, int Refused) Connects { get; set; }
 
     /// <summary>Request lines of the log.</summary>
     public long Logged { get; set; }
@@ -84,6 +84,7 @@ internal sealed class BalanceSheet
         Unless(Logged <= Tally.Answered + Tally.Broken + Tally.Abandoned, $"{Logged} requests logged of {Tally.Answered + Tally.Broken + Tally.Abandoned} made");
         Unless(Tally.WrongCount == 0, $"{Tally.WrongCount} things went wrong");
         Unless(Complaints.Count == 0, $"{Complaints.Count} warnings and errors in the log");
+        Unless(Connects.Failed <= Connects.Refused, $"{Connects.Failed} upstream connections not made, {Connects.Refused} of them by the faults");
         if (!countsMemory) return faulty;
         Unless(_end.Managed <= _warm.Managed + ManagedSlack, $"managed memory grew from {Mega(_warm.Managed)} to {Mega(_end.Managed)}");
         Unless(_end.Resident <= _warm.Resident + ResidentSlack, $"resident memory grew from {Mega(_warm.Resident)} to {Mega(_end.Resident)}");
@@ -110,7 +111,7 @@ internal sealed class BalanceSheet
         Line("resident memory", Mega(_warm.Resident), Mega(_end.Resident));
         text.Append("\n| requests | |\n|---|---|\n");
         text.Append(CultureInfo.InvariantCulture, $"| logged | {Logged:N0} |\n| event rows in the table | {Rows:N0} |\n| refused before a handler: a line, no row | {Rowless:N0} |\n| event rows lost | {LostRows:N0} |\n");
-        text.Append(CultureInfo.InvariantCulture, $"| answered whole | {Tally.Answered:N0} |\n| broken off visibly, through the proxy | {Tally.Broken:N0} |\n| left by the client, streams and bad bytes included | {Tally.Abandoned:N0} |\n| sent again, the idle connection having been closed | {Tally.Retried:N0} |\n| log lines about upstream connections reset as they were made | {Resets:N0} |\n| logged-out streams answered by what the upstream said unasked | {Tally.Mistaken:N0} |\n| hung | {Tally.Hung:N0} |\n| TLS handshakes done | {Tally.Handshakes:N0} |\n| of these ended by the client without close_notify | {Tally.UncleanEnds:N0} |\n");
+        text.Append(CultureInfo.InvariantCulture, $"| answered whole | {Tally.Answered:N0} |\n| broken off visibly, through the proxy | {Tally.Broken:N0} |\n| left by the client, streams and bad bytes included | {Tally.Abandoned:N0} |\n| sent again, the idle connection having been closed | {Tally.Retried:N0} |\n| upstream connections not made; reset at once by the faults | {Connects.Failed:N0}; {Connects.Refused:N0} |\n| logged-out streams answered by what the upstream said unasked | {Tally.Mistaken:N0} |\n| hung | {Tally.Hung:N0} |\n| TLS handshakes done | {Tally.Handshakes:N0} |\n| of these ended by the client without close_notify | {Tally.UncleanEnds:N0} |\n");
         text.Append("\n| what the crowd did | times |\n|---|---|\n");
         foreach ((string action, int times) in Tally.Actions) text.Append(CultureInfo.InvariantCulture, $"| {action} | {times:N0} |\n");
         return text.ToString();

@@ -40,6 +40,9 @@ internal sealed class FaultProxy : IAsyncDisposable
     /// <summary>Connections that got a fault.</summary>
     public int Faults { get; private set; }
 
+    /// <summary>Connections that were reset as soon as they were made.</summary>
+    public int Refused { get; private set; }
+
     /// <summary>Connections in all.</summary>
     public int Connections { get; private set; }
 
@@ -67,7 +70,9 @@ internal sealed class FaultProxy : IAsyncDisposable
             Connections++;
             if (_random.Next(10) < 6) return (Fault.None, 0);
             Faults++;
-            return ((Fault)_random.Next(1, Enum.GetValues<Fault>().Length), _random.Next(1 << _random.Next(4, 16)));
+            Fault fault = (Fault)_random.Next(1, Enum.GetValues<Fault>().Length);
+            if (fault == Fault.Refuse) Refused++;
+            return (fault, _random.Next(1 << _random.Next(4, 16)));
         }
     }
 

@@ -11,10 +11,10 @@ internal sealed class SoakLog : Stream
     /// <summary>Lines of requests.</summary>
     public long Requests => Volatile.Read(ref _requests);
 
-    /// <summary>Lines that tell of upstream connections which were reset as they were made: the faults do that.</summary>
-    public int Resets { get; private set; }
-
-    /// <summary>Other lines at warn and error: what an operator should have been spared.</summary>
+    /// <summary>
+    /// Other lines at warn and error: what an operator should have been spared. Not those of upstream connections that were
+    /// reset as they were made: the faults do that, and the sheet compares how often.
+    /// </summary>
     public List<string> Complaints { get; } = [];
 
     public override void Write(ReadOnlySpan<byte> buffer)
@@ -34,9 +34,11 @@ internal sealed class SoakLog : Stream
     private void Take(string line)
     {
         if (line.Contains("\"method\":", StringComparison.Ordinal)) Interlocked.Increment(ref _requests);
-        else if (line.Contains("no connection to the upstream", StringComparison.Ordinal) && line.Contains("Connection reset by peer", StringComparison.Ordinal)) Resets++;
-        else if (line.Contains("\"level\":\"warn\"", StringComparison.Ordinal) || line.Contains("\"level\":\"error\"", StringComparison.Ordinal)) Complaints.Add(line);
+        else if ((line.Contains("\"level\":\"warn\"", StringComparison.Ordinal) || line.Contains("\"level\":\"error\"", StringComparison.Ordinal)) && !TellsOfReset(line)) Complaints.Add(line);
     }
+
+    private static bool TellsOfReset(string line) =>
+        line.Contains("no connection to the upstream", StringComparison.Ordinal) && line.Contains("Connection reset by peer", StringComparison.Ordinal);
 
     public override void Write(byte[] buffer, int offset, int count) => Write(buffer.AsSpan(offset, count));
 

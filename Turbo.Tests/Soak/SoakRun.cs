@@ -171,7 +171,7 @@ internal sealed class SoakRun(TimeSpan time, int visitors, int seed, Action<stri
         sheet.Tally = _tally;
         sheet.Faults = (_faults.Faults, _faults.Connections);
         sheet.Complaints = [.. _nodes.SelectMany(static n => n.Log.Complaints)];
-        sheet.Resets = _nodes.Sum(static n => n.Log.Resets);
+        sheet.Connects = (_nodes.Sum(static n => n.App.Gateway.Pool.Metrics.ConnectFailures), _faults.Refused);
         sheet.Logged = _nodes.Sum(static n => n.Log.Requests);
         sheet.Rowless = _nodes.Sum(static n => n.App.RequestsWithoutRow);
         sheet.Rows = _nodes.Sum(static n => n.CountRows());

@@ -51,7 +51,7 @@ internal sealed class PostgresEventStore(PostgresPool pool) : IEventStore
         DELETE FROM events WHERE ctid = ANY (ARRAY(SELECT ctid FROM events WHERE "timestamp" < $1 ORDER BY "timestamp" LIMIT $2))
         """;
 
-    public Task InsertAsync(IReadOnlyList<EventRow> rows) => pool.WriteOnceAsync(rows, static (connection, rows) =>
+    public Task InsertAsync(IReadOnlyList<EventRow> rows, bool isAtLeisure) => pool.WriteOnceAsync(rows, static (connection, rows) =>
     {
         NpgsqlCommand insert = connection.Use(Insert);
         Bind(insert, rows);

@@ -17,9 +17,6 @@ internal sealed class SqliteEventInsert
 
     private const int Columns = 18;
 
-    // Fewer than a full batch's gathered at leisure, and can be stored at leisure.
-    private const int HurriedRows = 256;
-
     // Some rows of usual size. A text that finds no room is copied by SQLite.
     private const int TextBytes = 128 * 1024;
 
@@ -30,7 +27,7 @@ internal sealed class SqliteEventInsert
     private nint _address;
     private int _used;
 
-    public void Run(SqliteSession session, IReadOnlyList<EventRow> rows)
+    public void Run(SqliteSession session, IReadOnlyList<EventRow> rows, bool isAtLeisure)
     {
         _texts ??= GC.AllocateUninitializedArray<byte>(TextBytes, pinned: true);
         _address = Marshal.UnsafeAddrOfPinnedArrayElement(_texts, 0);
@@ -41,7 +38,7 @@ internal sealed class SqliteEventInsert
             for (; done + Rows <= rows.Count; done += Rows)
             {
                 Run(many, rows, done, Rows);
-                if (rows.Count < HurriedRows)
+                if (isAtLeisure)
                     BackgroundThread.StandBack();
             }
         }

@@ -50,10 +50,10 @@ internal sealed class SqliteEventStore(SqliteWriter writer, SqliteReaders reader
         """;
 
     // No request waits for its row, and a crash loses those in memory anyhow: so no sync waits for it either.
-    public Task InsertAsync(IReadOnlyList<EventRow> rows) =>
-        writer.WriteRelaxedAsync((_insert, rows), static (session, work) =>
+    public Task InsertAsync(IReadOnlyList<EventRow> rows, bool isAtLeisure) =>
+        writer.WriteRelaxedAsync((_insert, rows, isAtLeisure), static (session, work) =>
         {
-            work._insert.Run(session, work.rows);
+            work._insert.Run(session, work.rows, work.isAtLeisure);
             return work.rows.Count;
         });
 

@@ -90,6 +90,28 @@ internal sealed class EventWriterTests
         await Eventually(() => _sink.Stored.Count == 512);
     }
 
+    /// <summary>What stands back while more waits than one batch takes would have it wait ever longer.</summary>
+    [TestCase(511, 0, true)]
+    [TestCase(512, 0, false)]
+    [TestCase(3, 1 << 20, true)]
+    [TestCase(8, 1 << 20, false)]
+    public async Task Rows_are_stored_at_leisure_where_less_than_a_batch_waits(int rows, int bytes, bool isAtLeisure)
+    {
+        TaskCompletionSource gate = new();
+        _sink.Gate = gate;
+        Submit("first");
+        _time.Advance(TimeSpan.FromMilliseconds(200));
+        await Eventually(() => _sink.Calls.Count == 1);
+        // All of them are taken at once when the first is stored.
+        for (int i = 0; i < rows; i++)
+            Submit("x", bytes);
+        _sink.Gate = null;
+        gate.SetResult();
+        await Within(_writer.FlushAsync());
+        Assert.That(_sink.Calls[0], Is.True);
+        Assert.That(_sink.Calls[1..], Is.Not.Empty.And.All.EqualTo(isAtLeisure));
+    }
+
     [Test]
     public async Task Large_rows_make_small_batches()
     {
@@ -370,8 +392,11 @@ internal sealed class EventWriterTests
 
         public void Fail(Exception failure, int times) => (_failure, _failures) = (failure, times);
 
-        public async Task StoreAsync(IReadOnlyList<EventRow> rows)
+        public List<bool> Calls { get; } = [];
+
+        public async Task StoreAsync(IReadOnlyList<EventRow> rows, bool isAtLeisure)
         {
+            Calls.Add(isAtLeisure);
             if (Gate is { } gate)
                 await gate.Task;
             if (_failures > 0)
