@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Turbo.Bench.Load;
 using Turbo.Tests.Support;
 
 namespace Turbo.Tests.Docs;
@@ -24,7 +25,7 @@ internal sealed partial class BenchmarksPageTests
                 // Of everything, what the page's other commands do not name, on both servers.
                 if (words.Length == 2) words = [.. words, "json", "websocket", "prompt"];
                 int targets = Array.IndexOf(words, "--targets") + 1;
-                string there = targets == 0 ? "turbo" : string.Join(',', words[targets].Split(',').Where(static name => name != "nginx" || IsInstalled(name)));
+                string there = targets == 0 ? "turbo" : string.Join(',', words[targets].Split(',').Where(static name => name != "nginx" || Programs.Exists(name)));
                 (int code, string printed, string error) = await RunAsync(
                     folder, [.. words[1..], "--seconds", "0.2", "--rounds", "1", "--warmup", "0.1", "--targets", there, "--out", folder.File("load")]);
                 Assert.That(printed, Does.Contain("Written to "), error);
@@ -48,9 +49,6 @@ internal sealed partial class BenchmarksPageTests
                 break;
         }
     }
-
-    private static bool IsInstalled(string program) =>
-        $"{Environment.GetEnvironmentVariable("PATH")}:/usr/sbin".Split(':').Any(folder => File.Exists(Path.Combine(folder, program)));
 
     /// <summary>What scripts/bench runs once it is built.</summary>
     private static async Task<(int Code, string Out, string Error)> RunAsync(TempFolder folder, string[] args)
