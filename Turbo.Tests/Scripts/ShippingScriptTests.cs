@@ -37,6 +37,18 @@ internal sealed partial class ShippingScriptTests
         Assert.That(process.Out.TrimEnd('\n').Split('\n'), Is.EqualTo(comment.Select(static line => line.StartsWith(' ') ? line[1..] : line)));
     }
 
+    /// <summary>What links lead to is packed with the pages.</summary>
+    [Test]
+    public async Task A_releases_links_lead_to_what_is_in_it()
+    {
+        using TempFolder folder = new();
+        string release = folder.File("release");
+        await Docs.ShellPage.PrintedAsync(Repository.Root, new Dictionary<string, string>(), "bash", "-euc", ". scripts/lib.sh; . scripts/shipping.sh; release_pages \"$0\"", release);
+        string[] files = [.. Directory.EnumerateFiles(release, "*", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(release, file))];
+        Assert.That(files, Is.SupersetOf((string[])["CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md", "docs/operating.md", "third-party.md", "turbo.service"]));
+        Assert.That(Docs.PageLinks.Dead(release), Is.Empty);
+    }
+
     /// <summary>An image is built of what the context has: a file that a project needs and .dockerignore leaves out would be missed only there.</summary>
     [Test]
     public void The_image_is_built_from_what_the_context_has()
