@@ -67,7 +67,7 @@ internal static partial class ShellPage
         return process.Out;
     }
 
-    private static int FreePort()
+    public static int FreePort()
     {
         using Socket probe = new(AddressFamily.InterNetworkV6, SocketType.Stream, ProtocolType.Tcp) { DualMode = true };
         probe.Bind(new IPEndPoint(IPAddress.IPv6Any, 0));

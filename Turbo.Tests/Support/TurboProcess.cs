@@ -60,10 +60,10 @@ internal sealed class TurboProcess : IDisposable
         return new TurboProcess(start);
     }
 
-    /// <summary>Waits until the process has ended and all its output is read.</summary>
-    public async Task<int> ExitAsync()
+    /// <summary>Waits until the process has ended and all its output is read; two minutes unless it is said how long.</summary>
+    public async Task<int> ExitAsync(TimeSpan? patience = null)
     {
-        await _process.WaitForExitAsync().WaitAsync(s_patience);
+        await _process.WaitForExitAsync().WaitAsync(patience ?? s_patience);
         await _reading.WaitAsync(s_patience);
         return _process.ExitCode;
     }
