@@ -72,19 +72,23 @@ internal sealed class Cors
     }
 
     /// <summary>
-    /// Whether a browser says that a page of another origin asks for a change in its visitor's name. SameSite=Lax keeps the
-    /// cookie from other sites, but neither from other ports of this host nor from its sister hosts. What the browser says
-    /// of it (Fetch Metadata) holds behind a proxy too, which may change the Host. It says so only to https and to localhost.
+    /// Whether a browser says that a page of another origin, one that is not allowed by name, asks for a change. SameSite=Lax
+    /// keeps the cookie from other sites, but neither from other ports of this host nor from its sister hosts, and lets them
+    /// set it. What the browser says of it (Fetch Metadata) holds behind a proxy too, which may change the Host. It says so
+    /// only to https and to localhost.
     /// </summary>
-    /// <param name="exchange">The request.</param>
-    /// <param name="takesParameter">Whether its route takes the token from the query.</param>
-    public bool IsForeignWrite(Exchange exchange, bool takesParameter)
+    public bool IsForeignWrite(Exchange exchange)
     {
         HeaderFields fields = exchange.Fields;
         if (!fields.Has(KnownField.Origin) || exchange.Method is HttpMethod.Get or HttpMethod.Head) return false;
         if (!fields.TryGet("Sec-Fetch-Site"u8, out ReadOnlySpan<byte> site) || !(site.SequenceEqual("same-site"u8) || site.SequenceEqual("cross-site"u8))) return false;
-        return Credentials.AreAmbient(exchange, takesParameter) && !IsNamed(exchange);
+        return !IsNamed(exchange);
     }
+
+    /// <summary>The same, in its visitor's name.</summary>
+    /// <param name="exchange">The request.</param>
+    /// <param name="takesParameter">Whether its route takes the token from the query.</param>
+    public bool IsForeignWriteOnBehalf(Exchange exchange, bool takesParameter) => IsForeignWrite(exchange) && Credentials.AreAmbient(exchange, takesParameter);
 
     private bool IsNamed(Exchange exchange)
     {

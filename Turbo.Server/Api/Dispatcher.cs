@@ -128,7 +128,7 @@ internal sealed class Dispatcher(AppHost app, RouteTable<Route> routes, Cors cor
     private ValueTask Authenticate(RequestContext context, Route route)
     {
         Exchange exchange = context.Exchange;
-        if (cors.IsForeignWrite(exchange, route.TakesTokenParameter))
+        if (cors.IsForeignWriteOnBehalf(exchange, route.TakesTokenParameter))
         {
             if (route.Access == Access.Optional) return Handle(context, route);
             context.Fail(ApiError.ForeignPage);

@@ -135,7 +135,7 @@ internal sealed class UserApi(AppHost app)
         }
     }
 
-    private static void AnswerLogIn(RequestContext context, LogIn logIn, string? redirect, string? generated)
+    private void AnswerLogIn(RequestContext context, LogIn logIn, string? redirect, string? generated)
     {
         switch (logIn.Status)
         {
@@ -201,8 +201,8 @@ internal sealed class UserApi(AppHost app)
     {
         ReadOnlySpan<byte> token = context.Parameters.Token("token"u8);
         if (context.Parameters.HasError) return null;
-        if (!token.IsEmpty || Credentials.Bearer(context.Exchange.Fields, out token) || Credentials.Cookie(context.Exchange.Fields, out token)) return app.Sessions.EndAsync(token);
-        return null;
+        if (token.IsEmpty && !Credentials.Bearer(context.Exchange.Fields, out token) && (app.Cors.IsForeignWrite(context.Exchange) || !Credentials.Cookie(context.Exchange.Fields, out token))) return null;
+        return app.Sessions.EndAsync(token);
     }
 
     private static string Username(string username, Parameters parameters)
@@ -233,8 +233,15 @@ internal sealed class UserApi(AppHost app)
         return url;
     }
 
-    private static void WriteCookie(RequestContext context, string token, DateTime expires) =>
+    /// <summary>
+    /// Sets the cookie, unless a page of another origin asks: it would log its visitor in as somebody else, who then reads
+    /// what the visitor writes, or out.
+    /// </summary>
+    private void WriteCookie(RequestContext context, string token, DateTime expires)
+    {
+        if (app.Cors.IsForeignWrite(context.Exchange)) return;
         context.Exchange.Response.Field("Set-Cookie"u8, Encoding.ASCII.GetBytes(string.Create(
             CultureInfo.InvariantCulture,
             $"sess={token}; Path=/; HttpOnly; SameSite=Lax; Expires={expires:R}{(context.Exchange.IsTls ? "; Secure" : "")}")));
+    }
 }

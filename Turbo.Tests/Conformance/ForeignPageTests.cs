@@ -36,4 +36,37 @@ internal sealed class ForeignPageTests
         }
         Assert.That((await app.GetAsync("/group/index", token)).Json.GetProperty("groups").GetArrayLength(), Is.EqualTo(6));
     }
+
+    [TestCase("Origin: https://evil.example\r\nSec-Fetch-Site: cross-site", false)]
+    [TestCase("Origin: http://localhost:3000\r\nSec-Fetch-Site: same-site", false)]
+    [TestCase("Origin: https://friend.example\r\nSec-Fetch-Site: cross-site", true)]
+    [TestCase("Origin: http://x\r\nSec-Fetch-Site: same-origin", true)]
+    [TestCase("Accept: */*", true)]
+    public async Task A_page_of_another_origin_logs_its_visitor_neither_in_nor_out(string fields, bool isHeeded)
+    {
+        await using TestApp app = await TestApp.StartAsync(static options => options with { CorsOrigins = ["https://friend.example"] });
+        (string token, _) = await app.SignUpAsync("ann");
+
+        RawResponse loggedIn = Post("/user/login", "username=ann&password=correct%20horse");
+        RawResponse signedUp = Post("/user/signup", "username=bob");
+        foreach (RawResponse response in (RawResponse[])[loggedIn, signedUp])
+        {
+            Assert.That(response.Status, Is.EqualTo(200), response.Text);
+            Assert.That(response.Text, Does.Contain("\"Token\":"));
+            Assert.That(response.Field("Set-Cookie"), isHeeded ? Does.StartWith("sess=") : Is.Null);
+        }
+        Assert.That(Post("/user/logout", "", $"Cookie: sess={token}\r\n").Status, Is.EqualTo(isHeeded ? 200 : 401));
+        Assert.That((await app.GetAsync("/user/session", token)).Status, Is.EqualTo(isHeeded ? 401 : 200));
+        // Who brings a token may end its session; the visitor's cookie stays.
+        (string other, _) = await app.SignUpAsync("carol");
+        RawResponse ended = Post("/user/logout", $"token={other}");
+        Assert.That(ended.Status, Is.EqualTo(200));
+        Assert.That(ended.Field("Set-Cookie"), isHeeded ? Does.StartWith("sess=;") : Is.Null);
+
+        RawResponse Post(string path, string form, string more = "")
+        {
+            using RawClient client = app.Connect();
+            return client.Exchange($"POST {path} HTTP/1.1\r\nHost: x\r\n{fields}\r\n{more}Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {form.Length}\r\n\r\n{form}");
+        }
+    }
 }
