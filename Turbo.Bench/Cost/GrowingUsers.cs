@@ -12,7 +12,7 @@ internal static class GrowingUsers
     public static CostTable Run(CostBench bench)
     {
         CostTable table = new("users", "users, each with a session", ["CPU µs, /user/login", "CPU µs, session that is known", "CPU µs, session asked for the first time"],
-            "A login is a look-up in the index of usernames and the least work that bcrypt does (cost 4 here; the default of 10 is 64 times as much, on threads of its own). A known session is one look-up in memory, the first request of one a look-up in the database too. The deeper index shows there alone.");
+            "A login is a look-up in the index of usernames and the least work that bcrypt does (cost 4 here; the default of 10 is 64 times as much, on threads of its own). A known session is one look-up in memory, the first request of one a look-up in the database too; either then reads its user's row. These requests are of 1,000 users spread over all: in a large file their rows lie on as many pages, of which SQLite keeps few from one commit to the next.");
         foreach (int size in (int[])[1, 100, 10_000, 100_000])
         {
             bench.Progress.Step("users", $"{size:N0}");
