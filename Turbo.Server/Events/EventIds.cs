@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Security.Cryptography;
 
 namespace Turbo.Server.Events;
 
@@ -23,7 +22,7 @@ internal sealed class EventIds
         _last = Math.Max(millis << 12 | (ticks << 12) / TimeSpan.TicksPerMillisecond, _last + 1);
         if (_used == RandomBytes)
         {
-            RandomNumberGenerator.Fill(_random);
+            SystemRandom.Fill(_random);
             _used = 0;
         }
         ulong random = BinaryPrimitives.ReadUInt64LittleEndian(_random.AsSpan(_used));
