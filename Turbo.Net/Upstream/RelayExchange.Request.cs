@@ -182,7 +182,8 @@ internal sealed partial class RelayExchange
                 return;
             }
             AddContent(upstream, piece);
-            if (piece.IsEnd) _isRequestGiven = true;
+            // Its end may be still to be read, which is no wait.
+            if (piece.IsEnd || body.IsComplete) _isRequestGiven = true;
             long brought = _unflushed;
             // Upstream may take no more. What is small is gathered all the same: it may be sent to another connection.
             if (!await Sending(upstream, FlushRequestAsync(upstream)).ConfigureAwait(false) && _isTooLarge) return;

@@ -100,7 +100,8 @@ internal sealed class EventWriter : IAsyncDisposable
         if (row.CreatedAt == default)
             row.CreatedAt = _time.GetUtcNow().UtcDateTime;
         (int rows, long bytes) = _queue.Add(row);
-        if (rows >= _options.BatchRows || bytes >= _options.BatchBytes)
+        // While it stops there is no timer any more.
+        if (rows >= _options.BatchRows || bytes >= _options.BatchBytes || Volatile.Read(ref _stopping) != 0)
             Wake();
     }
 

@@ -31,7 +31,7 @@ internal sealed class EventWriterTests
     public async Task Stop()
     {
         _sink.Gate?.TrySetResult();
-        await _writer.DisposeAsync();
+        await Within(_writer.DisposeAsync().AsTask());
     }
 
     private EventWriter Writer(EventWriterOptions options) =>
