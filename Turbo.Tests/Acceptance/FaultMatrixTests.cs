@@ -190,6 +190,9 @@ internal sealed class FaultMatrixTests
         string path = NextPath("/v1/probe/");
         Reply reply = await _proxy.App.GetAsync(path, _proxy.Token);
         Assert.That((reply.Status, reply.Content), Is.EqualTo((200, "fine")));
+        // It has its answer before the pool has its connection, without which the next test's request would be given another.
+        Turbo.Net.Upstream.UpstreamPool pool = _proxy.App.App.Gateway.Pool;
+        await Until.TrueAsync(() => pool.IdleCount == pool.OpenCount, "the connection waits for the next request");
         return (await PeerOfAsync(path)).Index;
     }
 
