@@ -182,8 +182,6 @@ internal sealed partial class RelayExchange
                 return;
             }
             AddContent(upstream, piece);
-            // Its end may be still to be read, which is no wait.
-            if (piece.IsEnd || body.IsComplete) _isRequestGiven = true;
             long brought = _unflushed;
             // Upstream may take no more. What is small is gathered all the same: it may be sent to another connection.
             if (!await Sending(upstream, FlushRequestAsync(upstream)).ConfigureAwait(false) && _isTooLarge) return;
@@ -267,6 +265,8 @@ internal sealed partial class RelayExchange
 
     private void AddContent(UpstreamConnection upstream, in BodyRead piece)
     {
+        // Before it is: what is large goes out at once. Its end may be still to be read, which is no wait.
+        if (piece.IsEnd || _exchange.Body.IsComplete) _isRequestGiven = true;
         bool isChunked = _exchange.Body.IsChunked;
         _unflushed += (int)piece.Data.Length;
         if (!piece.Data.IsEmpty)
