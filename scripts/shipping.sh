@@ -52,7 +52,7 @@ CONF
 #!/bin/sh
 export CONTAINERS_CONF='$folder/containers.conf' BUILDAH_FORMAT=docker
 [ -d /run/systemd/system ] || export DISABLE_HC_SYSTEMD=true
-exec podman --root '$folder/root' --runroot '$folder/run' "\$@"
+exec podman --root '$folder/storage' --runroot '$folder/run' "\$@"
 PROGRAM
   chmod 755 "$folder/bin/docker"
 }
@@ -118,11 +118,11 @@ remove_store() { # FOLDER
   for pid in "$folder"/*.pid; do
     [ -f "$pid" ] && kill -KILL "$(cat "$pid")" 2>/dev/null
   done
-  if [ -d "$folder/root" ]; then
+  if [ -d "$folder/storage" ]; then
     "$folder/bin/docker" rm -af -t 0 >/dev/null 2>&1
     "$folder/bin/docker" volume rm -af >/dev/null 2>&1
     # The store's own mount.
-    umount "$folder/root/overlay" 2>/dev/null
+    umount "$folder/storage/overlay" 2>/dev/null
   fi
   rm -rf --one-file-system "$folder"
 }

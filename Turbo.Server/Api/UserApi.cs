@@ -201,7 +201,10 @@ internal sealed class UserApi(AppHost app)
     {
         ReadOnlySpan<byte> token = context.Parameters.Token("token"u8);
         if (context.Parameters.HasError) return null;
-        if (token.IsEmpty && !Credentials.Bearer(context.Exchange.Fields, out token) && (app.Cors.IsForeignWrite(context.Exchange) || !Credentials.Cookie(context.Exchange.Fields, out token))) return null;
+        HeaderFields fields = context.Exchange.Fields;
+        if (!token.IsEmpty || Credentials.Bearer(fields, out token)) return app.Sessions.EndAsync(token);
+        // A page of another origin has none of its own to present.
+        if (app.Cors.IsForeignWrite(context.Exchange) || !Credentials.Cookie(fields, out token)) return null;
         return app.Sessions.EndAsync(token);
     }
 

@@ -27,8 +27,8 @@ internal static class SystemRandom
             for (int filled = 0; filled < bytes.Length;)
             {
                 nint got = GetRandom(start + filled, (nuint)(bytes.Length - filled), 0);
-                if (got < 0 && Marshal.GetLastPInvokeError() != Interrupted) return false;
-                filled += (int)Math.Max(got, 0);
+                if (got > 0) filled += (int)got;
+                else if (got == 0 || Marshal.GetLastPInvokeError() != Interrupted) return false;
             }
         }
         return true;

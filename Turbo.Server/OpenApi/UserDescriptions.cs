@@ -21,7 +21,7 @@ internal static class UserDescriptions
 
     public static readonly RouteDescription SignUp = new("Sign up")
     {
-        Details = "Makes a user and a group of its own, begins a session and sets it as the cookie `sess`. A password that was made is in the answer, once, and then nothing redirects.",
+        Details = "Makes a user and a group of its own, begins a session and sets it as the cookie `sess` as a login does. A password that was made is in the answer, once, and then nothing redirects.",
         Parameters =
         [
             s_username.Required(),
@@ -38,7 +38,7 @@ internal static class UserDescriptions
 
     public static readonly RouteDescription LogIn = new("Log in")
     {
-        Details = "Begins a session of 365 days and sets it as the cookie `sess`.",
+        Details = "Begins a session of 365 days and sets it as the cookie `sess`, unless a page of an origin asks that CORS_ORIGINS does not name.",
         Parameters = [s_username.Required(), Password("password", "the user's").Required() with { Example = "correct horse" }, s_redirect],
         Answer = Shapes.LogIn,
         Redirects = true,
@@ -47,7 +47,7 @@ internal static class UserDescriptions
 
     public static readonly RouteDescription LogOut = new("Log out")
     {
-        Details = "Ends the session everywhere, its open streams too, and clears the cookie. Without `token` it is the session that the request presents as Bearer or cookie.",
+        Details = "Ends the session everywhere, its open streams too, and clears the cookie. Without `token` it is the session that the request presents as Bearer or cookie; a page of an origin that CORS_ORIGINS does not name neither ends nor clears the cookie's.",
         Parameters = [new("token", "the session to end") { IsSecret = true, Example = "TOKEN" }],
         TakesSession = true,
         Errors = [new(401, "missing_session", "no session was presented")],

@@ -18,12 +18,12 @@ internal sealed class Machine : IAsyncDisposable
     private Machine(string archive)
     {
         _container = TurboProcess.StartProgram("systemd-nspawn", "/", s_none, "--boot", $"--directory={Path.TrimEndingDirectorySeparator(ShippingFolder.File("system"))}",
-            "--volatile=overlay", $"--machine={_name}", "--register=no", "--keep-unit", "--private-network", "--console=pipe", $"--bind-ro={archive}:/root/turbo.tar.gz");
+            "--volatile=overlay", $"--machine={_name}", "--register=no", "--keep-unit", "--private-network", "--console=pipe", $"--bind-ro={archive}:/srv/turbo.tar.gz");
         // For whoever cleans up after tests that were killed.
         File.WriteAllText(ShippingFolder.File("machine.pid"), _container.Id.ToString());
     }
 
-    /// <summary>Boots it; the archive is /root/turbo.tar.gz there.</summary>
+    /// <summary>Boots it; the archive is /srv/turbo.tar.gz there.</summary>
     public static async Task<Machine> BootAsync(string archive)
     {
         Machine machine = new(archive);

@@ -17,9 +17,9 @@ internal sealed class SystemdTests
         _machine = await Machine.BootAsync(archive);
         try
         {
-            await _machine.RunAsync("cd /root && tar -xzf turbo.tar.gz --no-same-owner");
+            await _machine.RunAsync("cd /srv && tar -xzf turbo.tar.gz --no-same-owner");
             // Its last command follows the log until it is stopped.
-            using TurboProcess block = _machine.Start($"cd /root/turbo-*/\n{PrintedBlock.Of("install -m 755 turbo")}");
+            using TurboProcess block = _machine.Start($"cd /srv/turbo-*/\n{PrintedBlock.Of("install -m 755 turbo")}");
             await block.LineAsync(" info GET /healthz 200 ");
             Assert.That(block.Error, Is.Empty.Or.Match("^Created symlink [^\n]*\n$"));
             _printed = block.Out;

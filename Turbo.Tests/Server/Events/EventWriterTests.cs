@@ -269,6 +269,25 @@ internal sealed class EventWriterTests
         Assert.That(_writer.LostRows, Is.Zero);
     }
 
+    /// <summary>Its timer is gone by then, and each of these comes when nothing else wakes it.</summary>
+    [Test]
+    public async Task Rows_that_come_while_it_stops_do_not_wait_for_the_one_that_is_held()
+    {
+        HeldEvent held = Hold();
+        held.Release();
+        Task stopped = _writer.DisposeAsync().AsTask();
+        for (int i = 1; i <= 100; i++)
+        {
+            await Within(_writer.FlushAsync());
+            Submit("meanwhile");
+            await Eventually(() => _sink.Stored.Count == i);
+        }
+        Assert.That(stopped.IsCompleted, Is.False);
+        held.Release();
+        await Within(stopped);
+        Assert.That(_sink.Stored, Has.Count.EqualTo(101));
+    }
+
     [Test]
     public async Task A_row_that_is_held_for_too_long_is_lost_and_told()
     {
